@@ -1,0 +1,80 @@
+"""CIFAR-10, from torchvision's files or from a folder of images that stands for them."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from largestep.datasets import torchvision_data
+from largestep.datasets.folder import list_images, open_folder
+from largestep.datasets.images import Images, Pool, Source, pair_of
+
+NAMES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+PER_CLASS = 5000  # training images
+
+
+class CIFAR10(Images):
+    """Two classes of CIFAR-10: 5,000 training and 1,000 test images each, 32x32 RGB.
+
+    Under the data root: cifar-10-batches-py (torchvision's), or else an image folder
+    cifar10-<class>-<class> or cifar10; where there is neither, torchvision downloads its own.
+    """
+
+    title: ClassVar[str] = "CIFAR-10"
+    uses_root: ClassVar[bool] = True
+
+    source: Literal["cifar10"]
+    classes: pair_of(
+        Annotated[tuple[Literal[NAMES], Literal[NAMES]], Field(strict=False)],
+        f"two different classes out of {', '.join(NAMES)}",
+    )
+
+    def available(self, root: Path) -> int:
+        folder = self._folder(root)
+        if folder is None:
+            return 2 * PER_CLASS
+        list_images(folder, "test", self.classes)
+        return sum(map(len, list_images(folder, "train", self.classes)))
+
+    def fetch(self, root: Path) -> None:
+        if not (torchvision_data.has_cifar10(root) or self._folder(root)):
+            torchvision_data.fetch_cifar10(root)
+
+    def open(self, root: Path) -> Source:
+        if folder := self._folder(root):
+            return open_folder(
+                folder,
+                self.classes,
+                f"image folder {folder.name}; where its files are JPEG, pixels differ slightly "
+                "from those of the original CIFAR-10",
+            )
+        numbers = [NAMES.index(name) for name in self.classes]
+        pools = []
+        for split in ("train", "test"):
+            images, labels = torchvision_data.read_cifar10(root, split)
+            pools.append(Pool.of(images, [labels == number for number in numbers]))
+        return Source(
+            *pools,
+            white=255,
+            origin=f"{torchvision_data.CIFAR10_FOLDER}, the original files",
+            checksums=torchvision_data.cifar10_checksums(),
+        )
+
+    def _folder(self, root: Path) -> Path | None:
+        """The image folder that stands for CIFAR-10; None where torchvision's files come first."""
+        if torchvision_data.has_cifar10(root):
+            return None
+        first, second = self.classes
+        names = (f"cifar10-{first}-{second}", f"cifar10-{second}-{first}", "cifar10")
+        return next((root / name for name in names if (root / name).is_dir()), None)
