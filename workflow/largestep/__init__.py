@@ -1,0 +1,1 @@
+"""Large stepsize gradient descent on two-layer networks, as one reproducible graph."""

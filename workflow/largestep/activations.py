@@ -1,0 +1,182 @@
+"""The activation phi, its derivative, and the constants that the theory needs of it.
+
+Formulas are methods on torch tensors and never import torch themselves, so that reading
+a configuration stays cheap. Constants are science.md section 2 (derived): closed forms,
+or the root of the one-dimensional equation that the docstring states.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field
+
+from largestep.base import Spec
+
+
+@dataclass(frozen=True)
+class Constants:
+    """kappa = sup |phi - phi' z|, lip = sup |phi'|, alpha = inf phi', curvature B = sup |phi''|."""
+
+    kappa: float
+    lip: float
+    alpha: float
+    curvature: float
+
+    def leaky(self, c: float) -> "Constants":
+        """Constants of c z + (1 - c) phi(z); the linear part has kappa = B = 0."""
+        low = c + (1 - c) * self.alpha
+        high = c + (1 - c) * self.lip
+        return Constants(
+            (1 - c) * self.kappa, max(abs(low), abs(high)), low, (1 - c) * self.curvature
+        )
+
+
+class Activation(Spec):
+    """Base of all activations."""
+
+    def value_and_slope(self, z):
+        """phi(z) and phi'(z), elementwise, as new tensors of the shape and dtype of `z`."""
+        raise NotImplementedError
+
+    def constants(self) -> Constants:
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """The activation in words, with its parameters."""
+        parameters = self.model_dump(exclude={"name"})
+        words = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
+        return self.name.replace("_", " ") + (f" ({words})" if words else "")
+
+
+def softplus(z):
+    """ln(1 + e^z) and its derivative sigmoid(z), stable for every z in every dtype.
+
+    Built on e^-|z| alone: torch's own softplus and sigmoid round the elements at the end of a
+    tensor differently from the others, and a run must not depend on its place in a batch.
+    """
+    decay = z.abs().neg_().exp_()
+    value = decay.log1p().add_(z.clamp(min=0))
+    slope = decay.masked_fill(z > 0, 1).div_(decay.add_(1))
+    return value, slope
+
+
+class Softplus(Activation):
+    """ln(1 + e^z)."""
+
+    name: Literal["softplus"]
+
+    def value_and_slope(self, z):
+        return softplus(z)
+
+    def constants(self) -> Constants:
+        return Constants(kappa=math.log(2), lip=1.0, alpha=0.0, curvature=0.25)
+
+
+class GELU(Activation):
+    """z Phi(z), Phi the standard normal distribution function (the exact form, with erf)."""
+
+    name: Literal["gelu"]
+
+    def value_and_slope(self, z):
+        probability = (z * math.sqrt(0.5)).erf_().add_(1).mul_(0.5)
+        density = (z * z).mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))
+        return probability * z, density.mul_(z).add_(probability)
+
+    def constants(self) -> Constants:
+        # phi - phi' z = -z^2 pdf(z) and phi'' = (2 - z^2) pdf(z): both extremes are at z = sqrt 2,
+        # except sup |phi''|, at z = 0.
+        root = math.sqrt(2)
+        density = math.exp(-1) / math.sqrt(2 * math.pi)
+        high = 0.5 * (1 + math.erf(root / math.sqrt(2))) + root * density
+        return Constants(2 * density, high, 1 - high, 2 / math.sqrt(2 * math.pi))
+
+
+class SiLU(Activation):
+    """z sigmoid(z)."""
+
+    name: Literal["silu"]
+
+    def value_and_slope(self, z):
+        _, s = softplus(z)
+        value = s * z
+        return value, (1 - s).mul_(value).add_(s)
+
+    def constants(self) -> Constants:
+        # sup z^2 s(1-s) and sup phi' share the condition z tanh(z/2) = 2.
+        low, high = 2.0, 3.0
+        while (z := (low + high) / 2) not in (low, high):
+            low, high = (z, high) if z * math.tanh(z / 2) < 2 else (low, z)
+        s = 1 / (1 + math.exp(-z))
+        top = s + z * s * (1 - s)
+        return Constants(z * z * s * (1 - s), top, 1 - top, 0.5)
+
+
+class HuberizedReLU(Activation):
+    """0 below 0, z^2 / 2h up to h, z - h/2 beyond."""
+
+    name: Literal["huberized_relu"]
+    h: float = Field(1.0, gt=0)
+
+    def value_and_slope(self, z):
+        slope = (z / self.h).clamp_(0, 1)
+        return (z - slope * (self.h / 2)).mul_(slope), slope
+
+    def constants(self) -> Constants:
+        return Constants(self.h / 2, 1.0, 0.0, 1 / self.h)
+
+
+class _Leaky(Activation):
+    """c z + (1 - c) phi(z)."""
+
+    c: float = Field(0.5, ge=0, lt=1)
+    base: ClassVar[type[Activation]]
+
+    def _inner(self) -> Activation:
+        return self.base.model_construct(**self.model_dump(exclude={"name", "c"}))
+
+    def value_and_slope(self, z):
+        value, slope = self._inner().value_and_slope(z)
+        return value.mul_(1 - self.c).add_(z, alpha=self.c), slope.mul_(1 - self.c).add_(self.c)
+
+    def constants(self) -> Constants:
+        return self._inner().constants().leaky(self.c)
+
+
+class LeakySoftplus(_Leaky):
+    """The paper's phi_c; its figures use c = 0.5."""
+
+    name: Literal["leaky_softplus"]
+    base = Softplus
+
+
+class LeakyGELU(_Leaky):
+    name: Literal["leaky_gelu"]
+    base = GELU
+
+
+class LeakySiLU(_Leaky):
+    name: Literal["leaky_silu"]
+    base = SiLU
+
+
+class LeakyHuberizedReLU(_Leaky):
+    name: Literal["leaky_huberized_relu"]
+    h: float = Field(1.0, gt=0)
+    base = HuberizedReLU
+
+
+AnyActivation = Annotated[
+    Softplus
+    | LeakySoftplus
+    | GELU
+    | LeakyGELU
+    | SiLU
+    | LeakySiLU
+    | HuberizedReLU
+    | LeakyHuberizedReLU,
+    Field(discriminator="name"),
+]
+
+ALL: tuple[type[Activation], ...] = get_args(get_args(AnyActivation)[0])

@@ -1,0 +1,13 @@
+"""What every part of a configuration has in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Spec(BaseModel):
+    """A frozen piece of configuration: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class UserError(Exception):
+    """Something the user can put right; its message is one line and is all they see."""

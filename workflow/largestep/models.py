@@ -1,0 +1,171 @@
+"""Networks: their trained layers, their fixed head, their initial weights.
+
+Both models are the same forward pass, h -> phi(h W^T) layer by layer. The two-layer net
+(paper, section 2) trains its only hidden layer and contracts with a fixed head a_j / m; the
+bias-free MLP trains its last layer too, which is linear and has no head.
+"""
+
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from largestep.activations import AnyActivation
+from largestep.base import Spec, UserError
+
+Matrix = Annotated[
+    tuple[Annotated[tuple[float, ...], Field(min_length=1)], ...], Field(strict=False)
+]
+Width = Annotated[int, Field(gt=0, le=10**6)]
+WeightFile = Annotated[str, Field(pattern=r"\.(npy|safetensors)$", max_length=4096)]
+
+
+class _Model(Spec):
+    activation: AnyActivation
+    scale: float = Field(1.0, gt=0, description="factor on the initial weights")
+
+    @property
+    def weight_file(self) -> str | None:
+        """The file that the initial weights come from, if they come from one."""
+        given = self.initial_weights
+        named = isinstance(given, str) and given.endswith((".npy", ".safetensors"))
+        return given if named else None
+
+    def initial_layers(self, d: int, seed: int) -> list[np.ndarray]:
+        """Initial trained layers for inputs of dimension `d`: float64 arrays, shape (out, in).
+
+        Raises UserError where explicit weights do not have the shapes of the model.
+        """
+        shapes = self.layer_shapes(d)
+        if self.weight_file:
+            layers = _read_layers(Path(self.weight_file))
+        elif isinstance(self.initial_weights, str):
+            layers = self._draw(shapes, np.random.default_rng(seed))
+        else:
+            layers = self._explicit()
+        if [layer.shape for layer in layers] != shapes:
+            found = ", ".join("x".join(map(str, layer.shape)) for layer in layers)
+            wanted = ", ".join("x".join(map(str, shape)) for shape in shapes)
+            raise UserError(f"model.initial_weights: shapes must be {wanted} (got {found})")
+        return [self.scale * layer for layer in layers]
+
+
+class TwoLayer(_Model):
+    """f(w; x) = sum_j c_j phi(x . w_j) with fixed c_j = a_j / m: +1/m first, then -1/m."""
+
+    kind: Literal["two_layer"]
+    width: Width | None = None
+    output_weights: Vector | None = None
+    initial_weights: Literal["standard_normal", "zero"] | WeightFile | Matrix = "standard_normal"
+
+    @model_validator(mode="after")
+    def _balanced(self):
+        if self.output_weights is None:
+            if self.width is None:
+                raise ValueError("width: is missing; give width or output_weights")
+            if self.width % 2:
+                raise ValueError(
+                    f"width: must be even, half the output weights are +1/m and half -1/m "
+                    f"(got {self.width})"
+                )
+        elif self.width not in (None, len(self.output_weights)):
+            raise ValueError(
+                f"output_weights: must be {self.width} numbers, one per neuron "
+                f"(got {len(self.output_weights)})"
+            )
+        return self
+
+    @property
+    def m(self) -> int:
+        return self.width or len(self.output_weights)
+
+    @property
+    def order(self) -> int:
+        """Near-homogeneity order M (paper)."""
+        return 1
+
+    @property
+    def head(self) -> np.ndarray:
+        """Output weights c, shape (m,)."""
+        if self.output_weights is not None:
+            return np.array(self.output_weights)
+        return np.repeat([1 / self.m, -1 / self.m], self.m // 2)
+
+    @property
+    def stepsize_per_eta(self) -> int:
+        """The step taken is eta_tilde = m eta (paper)."""
+        return self.m
+
+    @property
+    def label(self) -> str:
+        return f"two-layer, m = {self.m}"
+
+    def layer_shapes(self, d: int) -> list[tuple[int, int]]:
+        return [(self.m, d)]
+
+    def _draw(self, shapes, rng) -> list[np.ndarray]:
+        if self.initial_weights == "zero":
+            return [np.zeros(shape) for shape in shapes]
+        return [rng.standard_normal(shape) for shape in shapes]
+
+    def _explicit(self) -> list[np.ndarray]:
+        return [_matrix(self.initial_weights)]
+
+
+class MLP(_Model):
+    """Bias-free multilayer perceptron d - widths - 1, all layers trained."""
+
+    kind: Literal["mlp"]
+    widths: Annotated[tuple[Width, ...], Field(strict=False, min_length=1, max_length=64)]
+    initial_weights: (
+        Literal["uniform_fan_in"] | WeightFile | Annotated[tuple[Matrix, ...], Field(strict=False)]
+    ) = "uniform_fan_in"
+
+    @property
+    def order(self) -> int:
+        """Near-homogeneity order M: the number of layers (paper)."""
+        return len(self.widths) + 1
+
+    head = None
+    stepsize_per_eta = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.order}-layer MLP, widths {'-'.join(map(str, self.widths))}"
+
+    def layer_shapes(self, d: int) -> list[tuple[int, int]]:
+        sizes = (d, *self.widths, 1)
+        return [(out, into) for into, out in pairwise(sizes)]
+
+    def _draw(self, shapes, rng) -> list[np.ndarray]:
+        return [rng.uniform(-1 / math.sqrt(s[1]), 1 / math.sqrt(s[1]), s) for s in shapes]
+
+    def _explicit(self) -> list[np.ndarray]:
+        return [_matrix(layer) for layer in self.initial_weights]
+
+
+AnyModel = Annotated[TwoLayer | MLP, Field(discriminator="kind")]
+
+
+def _matrix(rows: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    if len({len(row) for row in rows}) != 1:
+        raise UserError("model.initial_weights: rows must have equal lengths")
+    return np.array(rows, dtype=np.float64)
+
+
+def _read_layers(path: Path) -> list[np.ndarray]:
+    """Layers from a .npy file (one layer) or a .safetensors file (layers in order of name)."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        if path.suffix == ".npy":
+            layers = [np.load(path, allow_pickle=False)]
+        else:
+            layers = [tensor for _, tensor in sorted(load_file(path).items())]
+        return [np.asarray(layer, dtype=np.float64) for layer in layers]
+    except (OSError, ValueError, TypeError, EOFError, SafetensorError) as error:
+        raise UserError(f"model.initial_weights: cannot read {path} ({error})") from error

@@ -1,0 +1,222 @@
+"""The configuration as typed, frozen objects; everything below it reads these, never YAML."""
+
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from largestep.base import Spec, UserError
+from largestep.datasets import AnyDataset
+from largestep.models import AnyModel
+from largestep.panels import PANELS
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Positive = Annotated[float, Field(gt=0)]
+Grid = Annotated[tuple[Positive, ...], Field(strict=False, min_length=1, max_length=20_000)]
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=2**63)], ...],
+    Field(strict=False, min_length=1, max_length=20_000),
+]
+Text = Annotated[str, Field(max_length=2000)]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Record(Spec):
+    """What is kept of a trajectory beyond the scalars that are always kept."""
+
+    neurons: bool = Field(False, description="each neuron's own margin and norm (two_layer)")
+
+
+class Train(Spec):
+    """Full-batch gradient descent over a grid of stepsizes, once per seed."""
+
+    eta: Grid | None = Field(None, description="stepsizes eta; the step taken is width * eta")
+    stepsize: Grid | None = Field(None, description="the steps taken (eta_tilde)")
+    seeds: Seeds = Field(description="seeds of the initial weights")
+    seeds_per_job: int = Field(1, ge=1, le=20_000, description="seeds trained in one batch")
+    steps: int = Field(ge=1, le=10**9, description="number of updates T")
+    dtype: Literal["float32", "float64"] = "float64"
+    device: Device | None = Field(None, description="overrides the top-level device")
+    record: Record = Record()
+
+    @model_validator(mode="after")
+    def _one_grid(self):
+        if (self.eta is None) == (self.stepsize is None):
+            raise ValueError("stepsize: give exactly one of eta and stepsize")
+        for key in ("eta", "stepsize", "seeds"):
+            values = getattr(self, key) or ()
+            if len(set(values)) < len(values):
+                twice = next(v for v in values if values.count(v) > 1)
+                raise ValueError(f"{key}: values must differ (got {twice:g} more than once)")
+        return self
+
+    @property
+    def jobs(self) -> dict[str, tuple[int, ...]]:
+        """Seeds of each train job, by the name that its files carry: "3", or "0-4" for a batch."""
+        size = self.seeds_per_job
+        groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
+        return {_job_name(group): group for group in groups}
+
+
+class Figure(Spec):
+    """Which panels stand side by side in the experiment's figure, and what to see in them."""
+
+    panels: Annotated[tuple[Literal[PANELS], ...], Field(strict=False, min_length=1)] = (
+        "loss",
+        "scaled_loss",
+        "normalized_margin",
+    )
+    title: Text = ""
+    paper: Text = Field("", description="what the paper states or shows")
+    ours: Text = Field("", description="what we chose, because the paper does not state it")
+    stand_in: Text = Field("", description="what this stands in for, where the data differ")
+
+
+class Experiment(Spec):
+    """One network on one data set, trained over a grid."""
+
+    dataset: AnyDataset
+    model: AnyModel
+    train: Train
+    figure: Figure = Figure()
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        two_layer = self.model.kind == "two_layer"
+        if self.train.eta is not None and not two_layer:
+            raise ValueError("train.eta: only a two_layer model has eta; give stepsize")
+        if self.train.record.neurons and not two_layer:
+            raise ValueError("train.record.neurons: only a two_layer model has neuron margins")
+        if "neuron_margins" in self.figure.panels and not self.train.record.neurons:
+            raise ValueError("figure.panels: neuron_margins needs train.record.neurons: true")
+        if "test_accuracy" in self.figure.panels and not self.dataset.has_test:
+            raise ValueError(
+                f"figure.panels: test_accuracy needs test data, which {self.dataset.source} lacks"
+            )
+        return self
+
+    @property
+    def stepsizes(self) -> tuple[float, ...]:
+        """The steps taken, eta_tilde, in the order configured."""
+        if self.train.stepsize is not None:
+            return self.train.stepsize
+        return tuple(self.model.stepsize_per_eta * eta for eta in self.train.eta)
+
+    @property
+    def etas(self) -> tuple[float | None, ...]:
+        """eta = eta_tilde / m, or None for a model without it."""
+        if self.train.eta is not None:
+            return self.train.eta
+        factor = self.model.stepsize_per_eta
+        return tuple(step / factor if factor else None for step in self.stepsizes)
+
+
+class Config(Spec):
+    """A whole configuration file."""
+
+    name: Name = Field(description="results go to results/<name>/")
+    device: Device = "auto"
+    threads: int = Field(1, ge=1, le=1024, description="per train job")
+    data_root: str = Field("data", min_length=1, max_length=4096)
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1, max_length=10_000)]
+
+    def device_of(self, experiment: str) -> str:
+        return self.experiments[experiment].train.device or self.device
+
+
+def parse(content: Mapping[str, Any], source: str) -> Config:
+    """A configuration from what a YAML file holds.
+
+    Raises UserError, one line naming `source`, the key and what would be right.
+    """
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{source}: {_explain(error)}") from error
+
+
+def read(path: Path) -> Config:
+    """The configuration in a YAML file; raises UserError as `parse` does."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{path}: {_clip(' '.join(str(error).split()), 200)}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: must be a mapping with name and experiments")
+    return parse(content, str(path))
+
+
+def to_json(part: Spec) -> str:
+    """One line of JSON from which the same class can be read again (`model_validate_json`)."""
+    return json.dumps(part.model_dump(mode="json"), separators=(",", ":"), sort_keys=True)
+
+
+def _job_name(seeds: tuple[int, ...]) -> str:
+    if len(seeds) == 1:
+        return str(seeds[0])
+    consecutive = seeds == tuple(range(seeds[0], seeds[0] + len(seeds)))
+    return f"{seeds[0]}-{seeds[-1]}" if consecutive else "_".join(map(str, seeds))
+
+
+def _explain(error: ValidationError) -> str:
+    """The first mistake, in one line: key, what would be right, what was given."""
+    mistakes = error.errors(include_url=False)
+    first = mistakes[0]
+    place = _place(first["loc"])
+    kind, context, given = first["type"], first.get("ctx", {}), first["input"]
+    if kind == "missing":
+        text = "is missing"
+    elif kind == "extra_forbidden":
+        text = "is not a known key"
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        key = context["discriminator"].strip("'")
+        place = f"{place}.{key}"
+        if kind == "union_tag_not_found":
+            text = "is missing"
+        else:
+            text = f"must be one of {context['expected_tags']} (got {_clip(context['tag'])!r})"
+    elif kind == "value_error":
+        inner, _, text = str(context["error"]).partition(": ")
+        place = f"{place}.{inner}"
+    else:
+        text = first["msg"].replace("Input should be", "must be")
+        text = f"{text[0].lower()}{text[1:]} (got {_clip(given)!r})"
+        if kind.startswith(("int", "float")) and isinstance(given, str) and _is_number(given):
+            text += f"; in YAML, write {float(given):g} without an exponent or as 1.0e+5"
+    return f"{place.lstrip('.')}: {text}"
+
+
+def _place(location: tuple) -> str:
+    """The dotted key; drops the tags that pydantic puts where it chose from a union."""
+    place = ""
+    for before, part in pairwise(("", *location)):
+        if before in ("dataset", "model", "activation") and part != "name":
+            continue
+        if isinstance(part, str) and (part.startswith("function-") or "[" in part):
+            continue
+        place += f"[{part}]" if isinstance(part, int) else f".{_clip(part)}"
+    return place
+
+
+def _clip(value: Any, length: int = 60) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= length else value[:length] + "..."
+    text = repr(value)
+    return value if len(text) <= length else _Clipped(text[:length] + "...")
+
+
+class _Clipped(str):
+    __repr__ = str.__str__
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The command of each rule: read, call the library, write."""

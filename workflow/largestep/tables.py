@@ -1,0 +1,109 @@
+"""The columns of every table, and how tables are written: equal contents, equal bytes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from largestep.files import replacing
+
+_text, _int, _float = pa.string(), pa.int64(), pa.float64()
+
+#: What identifies a run. `stepsize` is the step taken (eta_tilde); `eta` is null for an MLP.
+IDENTITY = {
+    "experiment": _text,
+    "dataset": _text,
+    "model": _text,
+    "activation": _text,
+    "descent": _text,
+    "policy": _text,
+    "seed": _int,
+    "stepsize": _float,
+    "eta": _float,
+}
+
+#: One row per run and recorded step; row `step` = t is the state after t updates.
+TRAJECTORIES = pa.schema(
+    IDENTITY
+    | {
+        "step": _int,
+        "loss": _float,
+        "margin": _float,  # min_i y_i f(x_i)
+        "normalized_margin": _float,  # margin / ||w||^M
+        "param_norm": _float,  # ||w||
+        "grad_norm": _float,  # ||grad L||
+        "running_mean_loss": _float,  # mean of the loss over steps 0 .. step-1; null at step 0
+        "running_mean_slope": _float,  # mean over steps 0 .. step-1 of G = mean_i |l'(y_i f_i)|
+        "displacement": _float,  # ||w_t - w_0||
+        "cosine_to_half": _float,  # cosine of w_t and w_{t/2}; at powers of two, else null
+        "train_accuracy": _float,
+        "test_accuracy": _float,  # null without test data
+        "moving_fraction": _float,  # weights that the next update changes
+        "sharpness": _float,  # null where not computed
+    }
+)
+
+#: One row per run.
+RUNS = pa.schema(
+    IDENTITY
+    | {
+        "dtype": _text,
+        "device": _text,
+        "steps": _int,
+        "status": _text,  # ok, diverged or frozen
+        "status_step": _int,  # first non-finite step, or first recorded frozen one; else null
+        "final_loss": _float,
+        "final_margin": _float,
+        "final_normalized_margin": _float,
+        "final_param_norm": _float,
+        "final_train_accuracy": _float,
+        "final_test_accuracy": _float,
+        "last_increase_step": _int,  # largest t with loss_t > loss_{t-1}, beyond round-off; 0: none
+        "increases": _int,
+        "separation_step": _int,  # first t with margin > 0
+        "stable_phase_step": _int,  # first t under stable_threshold
+        "stable_threshold": _float,  # Theorem 2.2's; null where its hypotheses fail
+        # From stable_phase_step on, null without it:
+        "normalized_margin_drawdown": _float,  # largest fall from an earlier maximum
+        "gamma_a_drawdown": _float,  # of ln(1/(n L)) / ||w||^M
+        "gamma_b_drawdown": _float,  # of (ln(1/(n L)) - kappa) / ||w||^M
+        "largest_loss_rise": _float,  # largest (L_{t+1} - L_t) / L_t; negative: always fell
+        "smallest_norm_growth": _float,  # smallest ||w_{t+1}|| / ||w_t|| - 1
+        "smallest_descent_ratio": _float,  # of (L_t - L_{t+1}) / (stepsize ||grad L_t||^2)
+    }
+)
+
+#: One row per run, recorded step and neuron.
+NEURONS = pa.schema(
+    IDENTITY
+    | {
+        "step": _int,
+        "neuron": _int,
+        "output_weight": _float,
+        "neuron_margin": _float,  # min_i y_i sign(a_j) (x_i . w_j) / ||w_j||
+        "neuron_norm": _float,  # ||w_j||
+    }
+)
+
+
+def write(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
+    """Write `frame`, in the columns of `schema`, whole or not at all."""
+    concat([pa.Table.from_pandas(frame, schema=schema, preserve_index=False)], schema, path)
+
+
+def concat(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Stream tables into one file; memory holds one of them at a time."""
+    with (
+        replacing(path) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd") as writer,
+    ):
+        for part in parts:
+            writer.write_table(part.select(schema.names).cast(schema))
+
+
+def read(path: Path, **filters) -> pd.DataFrame:
+    """The table at `path` as a frame, only rows whose columns equal the values given."""
+    chosen = [(column, "==", value) for column, value in filters.items()]
+    return pq.read_table(path, filters=chosen or None).to_pandas()
