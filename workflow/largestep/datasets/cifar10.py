@@ -6,46 +6,36 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from largestep.datasets import torchvision_data
-from largestep.datasets.folder import list_images, open_folder
-from largestep.datasets.images import Images, Pool, Source, pair_of
+from largestep.datasets.folder import count_images, open_folder
+from largestep.datasets.images import Images, Pool, Source, different
 
 NAMES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
 )
 PER_CLASS = 5000  # training images
 
 
 class CIFAR10(Images):
-    """Two classes of CIFAR-10: 5,000 training and 1,000 test images each, 32x32 RGB.
+    """Two classes of CIFAR-10, 32x32 RGB, 5,000 training and 1,000 test images each.
 
-    Under the data root: cifar-10-batches-py (torchvision's), or else an image folder
-    cifar10-<class>-<class> or cifar10; where there is neither, torchvision downloads its own.
+    Under the data root: torchvision's cifar-10-batches-py, or else an image folder
+    cifar10-<class>-<class> or cifar10; where there is neither, torchvision downloads the former.
     """
 
     title: ClassVar[str] = "CIFAR-10"
     uses_root: ClassVar[bool] = True
 
     source: Literal["cifar10"]
-    classes: pair_of(
-        Annotated[tuple[Literal[NAMES], Literal[NAMES]], Field(strict=False)],
-        f"two different classes out of {', '.join(NAMES)}",
-    )
+    classes: Annotated[
+        tuple[Literal[NAMES], Literal[NAMES]],
+        Field(strict=False),
+        different(f"two different ones of {', '.join(NAMES)}"),
+    ] = Field(description="the classes of sign +1 and -1")
 
     def available(self, root: Path) -> int:
         folder = self._folder(root)
-        if folder is None:
-            return 2 * PER_CLASS
-        list_images(folder, "test", self.classes)
-        return sum(map(len, list_images(folder, "train", self.classes)))
+        return count_images(folder, self.classes) if folder else 2 * PER_CLASS
 
     def fetch(self, root: Path) -> None:
         if not (torchvision_data.has_cifar10(root) or self._folder(root)):
@@ -53,17 +43,14 @@ class CIFAR10(Images):
 
     def open(self, root: Path) -> Source:
         if folder := self._folder(root):
+            origin = f"image folder {folder.name}"
             return open_folder(
-                folder,
-                self.classes,
-                f"image folder {folder.name}; where its files are JPEG, pixels differ slightly "
-                "from those of the original CIFAR-10",
+                folder, self.classes, f"{origin}, not the original files of CIFAR-10"
             )
-        numbers = [NAMES.index(name) for name in self.classes]
         pools = []
         for split in ("train", "test"):
             images, labels = torchvision_data.read_cifar10(root, split)
-            pools.append(Pool.of(images, [labels == number for number in numbers]))
+            pools.append(Pool.of(images, *(labels == NAMES.index(name) for name in self.classes)))
         return Source(
             *pools,
             white=255,
@@ -72,7 +59,7 @@ class CIFAR10(Images):
         )
 
     def _folder(self, root: Path) -> Path | None:
-        """The image folder that stands for CIFAR-10; None where torchvision's files come first."""
+        """The image folder that stands for CIFAR-10; None beside the original files."""
         if torchvision_data.has_cifar10(root):
             return None
         first, second = self.classes

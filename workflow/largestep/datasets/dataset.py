@@ -43,13 +43,14 @@ class Dataset(Spec):
         raise NotImplementedError
 
 
-def file_name(parts: list[str], specification: str, unique: bool = True) -> str:
-    """`parts` joined by hyphens, plus a digest of `specification` where that is not `unique`.
+def file_name(parts: list[str], specification: str) -> str:
+    """`parts` joined by hyphens, plus a digest of `specification` where they are not enough.
 
-    It cannot be where it is long, or a part has a hyphen or a character that files dislike.
+    They are enough if the name is short and no part has a hyphen or a character that file
+    systems dislike.
     """
     name = "-".join(parts)
-    if unique and len(name) <= 120 and all(re.fullmatch(r"[A-Za-z0-9_.]+", part) for part in parts):
+    if len(name) <= 120 and all(re.fullmatch(r"[A-Za-z0-9_.]+", part) for part in parts):
         return name
     readable = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:100]
     return f"{readable}-{hashlib.sha256(specification.encode()).hexdigest()[:12]}"

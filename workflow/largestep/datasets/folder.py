@@ -1,4 +1,4 @@
-"""Images in folders: <folder>/{train,test}/<class>/*."""
+"""Two classes of images in folders: <folder>/{train,test}/<class>/*."""
 
 import hashlib
 from functools import partial
@@ -9,17 +9,16 @@ import numpy as np
 from pydantic import Field
 
 from largestep.base import UserError
-from largestep.datasets.dataset import file_name
-from largestep.datasets.images import Images, Pool, Source, pair_of
+from largestep.datasets.images import Images, Pool, Source, different
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
 ClassName = Annotated[str, Field(pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$", max_length=200)]
 
 
 class ImageFolder(Images):
-    """Two classes of any image folder, read as RGB with 8 bits per channel."""
+    """Any image folder, all images of one size; read as RGB with 8 bits per channel."""
 
-    title: ClassVar[str] = "image folder"
     uses_root: ClassVar[bool] = True
 
     source: Literal["image_folder"]
@@ -27,38 +26,58 @@ class ImageFolder(Images):
         min_length=1,
         max_length=4096,
         pattern=r"^[^\x00-\x1f]+$",
-        description="folder with train/ and test/; a relative path begins at the data root",
+        description="the folder of train/ and test/; a relative path begins at the data root",
     )
-    classes: pair_of(
-        Annotated[tuple[ClassName, ClassName], Field(strict=False)],
-        "the names of two different folders",
-    )
+    classes: Annotated[
+        tuple[ClassName, ClassName], Field(strict=False), different("two different folder names")
+    ] = Field(description="the folders of sign +1 and -1")
 
     @property
-    def key(self) -> str:
-        # Folders in different places may have one name: the digest tells them apart.
-        parts = [Path(self.root).name, *super().key.split("-")]
-        return file_name(parts, self.model_dump_json(), unique=False)
+    def title(self) -> str:
+        return Path(self.root).name
 
-    @property
-    def label(self) -> str:
-        return super().label.replace(self.title, Path(self.root).name, 1)
+    def _key_parts(self) -> list[str]:
+        return [*super()._key_parts(), self.root]
 
     def available(self, root: Path) -> int:
-        list_images(root / self.root, "test", self.classes)
-        return sum(map(len, list_images(root / self.root, "train", self.classes)))
+        folder = root / self.root
+        if not folder.is_dir():
+            raise UserError(f"root: {folder} must be a folder that has train/ and test/")
+        return count_images(folder, self.classes)
 
     def open(self, root: Path) -> Source:
         return open_folder(root / self.root, self.classes, f"image folder {self.root}")
 
 
-def list_images(
-    folder: Path, split: str, classes: tuple[str, str]
-) -> tuple[list[Path], list[Path]]:
-    """The images of each class, by file name. Hidden files and other kinds of files do not count.
+def count_images(folder: Path, classes: tuple[str, str]) -> int:
+    """How many training images there are; raises UserError as `open_folder` does."""
+    train, _ = (_list_images(folder, split, classes) for split in ("train", "test"))
+    return sum(map(len, train))
 
+
+def open_folder(folder: Path, classes: tuple[str, str], origin: str) -> Source:
+    """Both splits, ordered by file name within a class.
+
+    The checksum is over the bytes of all files, in the order of the pools. Hidden files and
+    files that have no suffix of an image are not counted.
     Raises UserError where the folder of a class is missing or has no image.
     """
+    pools, digest = [], hashlib.sha256()
+    for split in ("train", "test"):
+        first, second = _list_images(folder, split, classes)
+        for path in (files := first + second):
+            digest.update(path.read_bytes())
+        pools.append(Pool((len(first), len(second)), partial(_read, files)))
+    suffixes = ", ".join(sorted({path.suffix.lower() for path in files}))
+    return Source(
+        *pools,
+        white=255,
+        origin=f"{origin} ({suffixes}; JPEG alters pixels)",
+        checksums={"sha256 of all files in order": digest.hexdigest()},
+    )
+
+
+def _list_images(folder: Path, split: str, classes: tuple[str, str]) -> list[list[Path]]:
     groups = []
     for name in classes:
         place = folder / split / name
@@ -67,50 +86,44 @@ def list_images(
         except OSError as error:
             raise UserError(f"classes: {place} must be a folder ({error.strerror})") from error
         if not files:
-            raise UserError(f"classes: {place} must have images ({', '.join(sorted(SUFFIXES))})")
+            raise UserError(f"classes: {place} must have images ({' '.join(sorted(SUFFIXES))})")
         groups.append(sorted(files, key=lambda path: path.name))
-    return tuple(groups)
-
-
-def open_folder(folder: Path, classes: tuple[str, str], origin: str) -> Source:
-    """Both splits; the checksum is over the bytes of all files, in the order of the pools."""
-    pools, digest = [], hashlib.sha256()
-    for split in ("train", "test"):
-        first, second = list_images(folder, split, classes)
-        for path in (files := first + second):
-            digest.update(path.read_bytes())
-        pools.append(Pool((len(first), len(second)), partial(_read, files)))
-    checksums = {"sha256 of all files in order": digest.hexdigest()}
-    return Source(*pools, white=255, origin=origin, checksums=checksums)
+    return groups
 
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def _read(files: list[Path], chosen: np.ndarray) -> np.ndarray:
-    """The chosen images, (len(chosen), height, width, 3), uint8."""
-    first = _read_image(files[chosen[0]])
-    images = np.empty((len(chosen), *first.shape), np.uint8)
-    for image, place in zip(images, chosen, strict=True):
+def _read(files: list[Path], places: np.ndarray) -> np.ndarray:
+    """The images at `places`: (len(places), height, width, 3), uint8."""
+    first = _read_image(files[places[0]])
+    images = np.empty((len(places), *first.shape), np.uint8)
+    for image, place in zip(images, places, strict=True):
         pixels = _read_image(files[place])
         if pixels.shape != first.shape:
-            size, wanted = ("x".join(map(str, p.shape[1::-1])) for p in (pixels, first))
-            raise UserError(f"{files[place]}: is {size}; must be {wanted} as {files[chosen[0]]} is")
+            size, wanted = (f"{width}x{height}" for height, width, _ in (pixels.shape, first.shape))
+            other = _shown(files[places[0]])
+            raise UserError(f"{_shown(files[place])}: is {size}, must be {wanted} like {other}")
         image[:] = pixels
     return images
 
 
 def _read_image(path: Path) -> np.ndarray:
-    """RGB, (height, width, 3); grey becomes three equal channels, transparency is dropped."""
+    """RGB pixels, (height, width, 3): grey in three equal channels, transparency dropped."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise UserError(f"{path}: must have 8 bits per channel (has mode {image.mode})")
-            return np.asarray(image.convert("RGB"))
-    except UserError:
-        raise
-    except Exception as error:  # each of PIL's decoders has exceptions of its own
-        raise UserError(f"{path}: is not an image that can be read ({error})") from error
+            mode = image.mode
+            pixels = np.asarray(image.convert("RGB"))
+    except Exception as error:  # each of PIL's decoders fails in ways of its own
+        raise UserError(f"{_shown(path)}: cannot be read as an image") from error
+    if mode.startswith(("I", "F")):
+        raise UserError(f"{_shown(path)}: must have 8 bits per channel (its mode is {mode})")
+    return pixels
+
+
+def _shown(path: Path) -> str:
+    """The path in one line that can be printed anywhere."""
+    return str(path) if str(path).isprintable() else ascii(str(path))

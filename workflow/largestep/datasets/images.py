@@ -1,4 +1,7 @@
-"""From a pool of images of two classes to a subset of it: which, in what order, how prepared."""
+"""From a pool of images of two classes to a data set: which of them, in what order, prepared how.
+
+The conventions are our choice, and such that anyone can draw the same data.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +23,7 @@ Step = Literal["center", "standardize", "unit_norm"]
 class Pool:
     """All images of two classes, the first class's before the second's.
 
-    pixels(indices) gives those images as an array (len(indices), height, width, channels).
+    pixels(places) gives those images as an array (len(places), height, width, channels).
     """
 
     counts: tuple[int, int]
@@ -30,20 +33,20 @@ class Pool:
     def size(self) -> int:
         return sum(self.counts)
 
-    @staticmethod
-    def of(images: np.ndarray, members: Sequence[np.ndarray]) -> "Pool":
+    @classmethod
+    def of(cls, images: np.ndarray, first: np.ndarray, second: np.ndarray) -> "Pool":
         """The pool of an array of images, given a mask (len(images),) for each class."""
-        first, second = (np.flatnonzero(mask) for mask in members)
-        places = np.concatenate([first, second])
-        return Pool((len(first), len(second)), lambda chosen: images[places[chosen]])
+        members = np.concatenate([np.flatnonzero(first), np.flatnonzero(second)])
+        counts = (int(first.sum()), int(second.sum()))
+        return cls(counts, lambda places: images[members[places]])
 
 
 @dataclass(frozen=True)
 class Source:
-    """Pools of training and of test images, and what is known about where they come from.
+    """Pools of training and test images, and what is known about where they come from.
 
-    test is None where the source has no such split: the last fifth is then held out.
-    white is the largest value of a pixel.
+    test is None where the source has no such split: the last fifth of the order is then for
+    tests. `white` is the largest value of a pixel.
     """
 
     train: Pool
@@ -54,15 +57,20 @@ class Source:
 
 
 class Images(Dataset):
-    """Base of the image data sets; a subclass declares `classes` and finds the images."""
+    """Base of the image data sets: a subclass says what `classes` may be and where images are.
+
+    Training samples are the first n of default_rng(seed).permutation(size of the pool).
+    """
 
     has_test: ClassVar[bool] = True
     title: ClassVar[str]
 
     classes: tuple
-    n: int | None = Field(None, ge=1, description="training samples; all where it is not given")
-    seed: Seed = 0
-    preprocessing: Annotated[tuple[Step, ...], Field(strict=False)] = ()
+    n: int | None = Field(None, ge=1, description="training samples; all if not given")
+    seed: Seed = Field(0, description="of the permutation whose first n are taken")
+    preprocessing: Annotated[tuple[Step, ...], Field(strict=False)] = Field(
+        (), description="steps in order; their statistics are those of the n training samples"
+    )
 
     @model_validator(mode="after")
     def _sensible(self):
@@ -70,9 +78,9 @@ class Images(Dataset):
         if len(set(steps)) < len(steps):
             raise ValueError("preprocessing: no step may occur twice")
         if {"center", "standardize"} <= set(steps):
-            raise ValueError("preprocessing: standardize centers already; leave center out")
+            raise ValueError("preprocessing: standardize already centers; leave out center")
         if "unit_norm" in steps[:-1]:
-            raise ValueError("preprocessing: unit_norm must be the last step")
+            raise ValueError("preprocessing: unit_norm must come last")
         return self
 
     @property
@@ -83,28 +91,32 @@ class Images(Dataset):
 
     @property
     def key(self) -> str:
-        size = "all" if self.n is None else f"n{self.n}"
-        parts = [self.source, *self._key_of_classes, size, f"seed{self.seed}", *self.preprocessing]
-        return file_name(parts, self.model_dump_json())
+        return file_name(self._key_parts(), self.model_dump_json())
 
-    @property
-    def _key_of_classes(self) -> tuple[str, ...]:
-        return self.names
+    def _key_parts(self) -> list[str]:
+        classes = [self.classes] if isinstance(self.classes, str) else self.names
+        size = "all" if self.n is None else f"n{self.n}"
+        return [self.source, *classes, size, f"seed{self.seed}", *self.preprocessing]
 
     @property
     def label(self) -> str:
         size = "all" if self.n is None else f"n = {self.n}"
-        return f"{self.title} {self.names[0]}/{self.names[1]}, {size}"
+        return f"{self.title} {'/'.join(self.names)}, {size}"
 
     def available(self, root: Path) -> int:
-        """How many training samples there are; reads no image."""
+        """How many training samples there are, known without opening an image.
+
+        Raises UserError where a folder that must be there is not.
+        """
         raise NotImplementedError
 
     def open(self, root: Path) -> Source:
-        """The images, once they are under `root`."""
+        """The images under `root`; raises UserError where they are damaged."""
         raise NotImplementedError
 
     def check(self, root: Path) -> None:
+        if self.uses_root and root.exists() and not root.is_dir():
+            raise UserError(f"source: the data root {root} must be a folder")
         self._check_n(self.available(root))
 
     def load(self, root: Path) -> Loaded:
@@ -112,14 +124,16 @@ class Images(Dataset):
         source = self.open(root)
         order = np.random.default_rng(self.seed).permutation(source.train.size)
         if source.test is None:
-            order, held_out = np.split(order, [held_out_from(len(order))])
+            order, held_out = np.split(order, [without_held_out(len(order))])
             test = source.train, held_out
         else:
             test = source.test, np.arange(source.test.size)
         self._check_n(len(order))
-        X, y, shape = _rows(source.train, order[: self.n], source.white)
-        X_test, y_test, _ = _rows(*test, source.white)
-        deviations = prepare(X, X_test, self.preprocessing, channels=shape[2])
+        X, y, shape = _samples(source.train, order[: self.n], source.white)
+        X_test, y_test, test_shape = _samples(*test, source.white)
+        if test_shape != shape:
+            raise UserError(f"source: test images are {test_shape}, training images {shape}")
+        statistics = prepare(X, X_test, self.preprocessing, channels=shape[-1])
         return describe(
             self,
             (X, y),
@@ -127,9 +141,9 @@ class Images(Dataset):
             self.names,
             origin=source.origin,
             checksums=source.checksums,
-            image_shape=shape,
+            image_shape=list(shape),
             preprocessing=[f"divide by {source.white:g}", *self.preprocessing],
-            **({"channel_deviations": deviations} if deviations else {}),
+            **statistics,
         )
 
     def _check_n(self, available: int) -> None:
@@ -137,63 +151,68 @@ class Images(Dataset):
             raise UserError(f"n: must be at most {available} (got {self.n})")
 
 
-def pair_of(member: type, example: str) -> object:
-    """The type of two different classes, in the order (+1, -1)."""
+def different(wanted: str) -> WrapValidator:
+    """Two different classes, or one line that says what is `wanted`, whatever is wrong."""
 
     def validate(value, handler):
-        wrong = PydanticCustomError("classes", f"must be {example}")
+        mistake = PydanticCustomError("classes", f"must be {wanted}")
         try:
             classes = handler(value)
         except ValidationError as error:
-            raise wrong from error
-        if isinstance(classes, tuple) and classes[0] == classes[1]:
-            raise wrong
+            raise mistake from error
+        if classes[0] == classes[1]:
+            raise mistake
         return classes
 
-    return Annotated[member, WrapValidator(validate)]
+    return WrapValidator(validate)
 
 
-def held_out_from(size: int) -> int:
-    """Where the test samples begin in the permutation: they are its last fifth."""
+def without_held_out(size: int) -> int:
+    """How many of `size` samples are for training: the last fifth is held out for tests."""
     return size - size // 5
 
 
 def prepare(
     X: np.ndarray, X_test: np.ndarray, steps: Sequence[Step], channels: int
-) -> list[float] | None:
-    """Apply the steps to both arrays, in place; statistics are those of X (n, d).
+) -> dict[str, list[float]]:
+    """Apply `steps` to X (n, d) and X_test, in place; all statistics are those of X.
 
-    The deviation of a channel is taken over the rows and pixels of X after its mean, one number
-    per feature, is subtracted (our choice). Returns the deviations where they were used.
+    `center` subtracts the mean of each feature. `standardize` does too, and divides by one
+    number per channel, the root mean square of what is left over rows and pixels; returned as
+    "channel_deviations". `unit_norm` scales each row to norm 1.
     Raises UserError where a step would divide by zero.
     """
-    deviations = None
+    statistics = {}
     for step in steps:
         if step == "unit_norm":
             for rows in (X, X_test):
-                rows /= _positive(np.linalg.norm(rows, axis=1, keepdims=True), step, "an image")
+                norms = np.linalg.norm(rows, axis=1, keepdims=True)
+                rows /= _nonzero(norms, "unit_norm: a row is zero")
             continue
         mean = X.mean(axis=0)
         X -= mean
         X_test -= mean
         if step == "standardize":
-            squares = (X.reshape(len(X), -1, channels) ** 2).mean(axis=(0, 1))
-            deviations = _positive(np.sqrt(squares), step, "a channel").tolist()
+            deviations = np.sqrt((X.reshape(-1, channels) ** 2).mean(axis=0))
+            _nonzero(deviations, "standardize: a channel is constant")
             for rows in (X, X_test):
-                rows.reshape(len(rows), -1, channels)[...] /= deviations
-    return deviations
+                rows /= np.tile(deviations, X.shape[1] // channels)
+            statistics["channel_deviations"] = deviations.tolist()
+    return statistics
 
 
-def _positive(divisors: np.ndarray, step: Step, what: str) -> np.ndarray:
-    if not (divisors > 0).all():
-        raise UserError(f"preprocessing: {step} is impossible, {what} is constant zero")
+def _nonzero(divisors: np.ndarray, otherwise: str) -> np.ndarray:
+    # Values lie in [0, 1] at first; subtracting a mean leaves rounding errors instead of zeros.
+    if (divisors < 1e-12).any():
+        raise UserError(f"preprocessing: {otherwise} in these images")
     return divisors
 
 
-def _rows(
+def _samples(
     pool: Pool, chosen: np.ndarray, white: float
-) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:
-    """X (k, height * width * channels), y (k,) and the shape of an image."""
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """X (len(chosen), d), flattened height, width, channel; y; and the shape of an image."""
     images = pool.pixels(chosen)
-    X = images.reshape(len(images), -1) / white
+    X = images.reshape(len(images), -1).astype(np.float64)
+    X /= white
     return X, np.where(chosen < pool.counts[0], 1.0, -1.0), images.shape[1:]

@@ -6,12 +6,14 @@ import gzip
 import hashlib
 import http.client
 import io
+import os
 import shutil
 import socket
 import sys
-import zlib
+import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -55,7 +57,7 @@ def has_cifar10(root: Path) -> bool:
 
 
 def fetch_cifar10(root: Path) -> None:
-    """Download CIFAR-10 (170 MB) to `root`."""
+    """Download CIFAR-10 (170 MB) to `root`, or unpack the archive that lies there."""
     _download("CIFAR10", root, [CIFAR10_FOLDER])
 
 
@@ -93,10 +95,9 @@ def read_mnist(root: Path, split: str) -> tuple[np.ndarray, np.ndarray, dict[str
         path = _mnist_file(root, name)
         content = path.read_bytes()
         if path.suffix == ".gz":
-            md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-            if md5 != known[path.name]:
+            if _md5(content) != known[path.name]:
                 raise _damaged(path)
-            checksums[f"md5 of {path.name}"] = md5
+            checksums[f"md5 of {path.name}"] = known[path.name]
             content = gzip.decompress(content)
         else:
             checksums[f"sha256 of {path.name}"] = hashlib.sha256(content).hexdigest()
@@ -124,46 +125,62 @@ def _parse_idx(content: bytes, path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def _damaged(path: Path) -> UserError:
     return UserError(f"{path}: is damaged or incomplete; delete it to download it again")
 
 
 def _download(name: str, root: Path, members: Sequence[str]) -> None:
-    """Let torchvision download its data set `name`, then move `members` into `root`.
+    """Let torchvision download its data set `name`, and move `members` of it into `root`.
 
-    The download lives in a hidden folder until torchvision has checked it, so that what lies
-    under its own name is whole. Jobs that want the same data wait for the first of them.
+    Everything happens in a hidden folder until torchvision has checked it, so what lies under
+    its own name is whole.
     """
-    failures = (OSError, RuntimeError, EOFError, zlib.error, http.client.HTTPException)
+    failures = (OSError, RuntimeError, EOFError, tarfile.TarError, http.client.HTTPException)
+    new = not root.exists()
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        with _only_one(root / f".{name}.lock"):
-            if all((root / member).exists() for member in members):
-                return
-            scratch = root / f".{name}.download"
-            try:
+        root.mkdir(exist_ok=True)
+        with _only_one(root), TemporaryDirectory(prefix=".download-", dir=root) as scratch:
+            if missing := [root / member for member in members if not (root / member).exists()]:
+                dataset = getattr(import_datasets(), name)
+                _bring_archive(dataset, root, scratch)
                 with _quietly():
-                    getattr(import_datasets(), name)(scratch, download=True)
-                for member in members:
-                    (root / member).parent.mkdir(parents=True, exist_ok=True)
-                    (scratch / member).rename(root / member)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+                    dataset(scratch, download=True)
+            for path in missing:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                (Path(scratch) / path.relative_to(root)).rename(path)
     except failures as error:
+        if new:
+            with contextlib.suppress(OSError):
+                root.rmdir()
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"data: could not download {name} to {root} (no network?); put {members[0]} there, "
-            f"or set DATA=<folder that has it> ({reason})"
+            f"data: could not download {name} to {root} (no network?); put {members[0]} there "
+            f"or set DATA=<folder> that has it ({reason})"
         ) from error
 
 
+def _bring_archive(dataset: type, root: Path, scratch: str) -> None:
+    """Copy the archive of `dataset` where torchvision looks for it, if `root` has one."""
+    if (name := getattr(dataset, "filename", None)) and (archive := root / name).exists():
+        if _md5(archive.read_bytes()) != dataset.tgz_md5:
+            raise _damaged(archive)
+        shutil.copy(archive, scratch)
+
+
 @contextlib.contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    """Wait until no other process is in this block; the kernel frees the lock of a dead one."""
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+def _only_one(folder: Path) -> Iterator[None]:
+    """Let jobs that want the same data wait for the first of them."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems cannot lock a folder
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-        lock.unlink()
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
