@@ -8,7 +8,7 @@ bias-free MLP trains its last layer too, which is linear and has no head.
 import math
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -16,9 +16,8 @@ from pydantic import Field, model_validator
 from largestep.activations import AnyActivation
 from largestep.base import Spec, UserError
 
-Matrix = Annotated[
-    tuple[Annotated[tuple[float, ...], Field(min_length=1)], ...], Field(strict=False)
-]
+Vector = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+Matrix = Annotated[tuple[Vector, ...], Field(strict=False, min_length=1)]
 Width = Annotated[int, Field(gt=0, le=10**6)]
 WeightFile = Annotated[str, Field(pattern=r"\.(npy|safetensors)$", max_length=4096)]
 
@@ -129,8 +128,8 @@ class MLP(_Model):
         """Near-homogeneity order M: the number of layers (paper)."""
         return len(self.widths) + 1
 
-    head = None
-    stepsize_per_eta = None
+    head: ClassVar[None] = None
+    stepsize_per_eta: ClassVar[None] = None
 
     @property
     def label(self) -> str:

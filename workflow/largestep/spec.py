@@ -138,17 +138,17 @@ def parse(content: Mapping[str, Any], source: str) -> Config:
         raise UserError(f"{source}: {_explain(error)}") from error
 
 
-def read(path: Path) -> Config:
-    """The configuration in a YAML file; raises UserError as `parse` does."""
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; raises UserError, one line."""
     import yaml
 
     try:
         content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: {_clip(' '.join(str(error).split()), 200)}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: must be a mapping with name and experiments")
-    return parse(content, str(path))
+    return content
 
 
 def to_json(part: Spec) -> str:

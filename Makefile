@@ -1,0 +1,46 @@
+# Everything that a user types. `make help` lists it.
+
+PYTHON ?= python3
+CORES ?= all
+PROFILE ?= default
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+READY := .venv/.ready
+RUN := snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
+
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the whole graph on config/demo.yaml, offline, in minutes
+	@$(RUN)
+	@echo "Report: $(CURDIR)/results/demo/report.html"
+
+paper: $(READY) ## the whole graph on config/paper.yaml; DATA=<folder> where you have the images
+	@$(RUN) --configfile config/paper.yaml
+	@echo "Report: $(CURDIR)/results/paper/report.html"
+
+test: $(READY) ## linters and all tests of a few minutes
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+	pytest -m "not slow"
+
+test-full: test ## and the tests that need many minutes
+	pytest -m slow
+
+setup: $(READY) ## only make .venv and install the pinned packages
+
+$(READY): envs/constraints.txt envs/requirements.in pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "largestep needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[test]'
+	touch $@
+
+clean: ## delete .venv and everything in results/
+	rm -rf .venv .snakemake
+	find results -mindepth 1 ! -name .gitkeep -delete
+
+.PHONY: help demo paper test test-full setup clean

@@ -1,0 +1,144 @@
+"""What the Snakefile asks of a configuration: files, parameters, code fingerprints."""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from largestep import spec
+from largestep.base import UserError
+from largestep.fingerprint import fingerprint
+
+DEFAULT = Path("config/demo.yaml")
+
+#: Suffix of a train job's file for each table that the metrics stage joins.
+PARTS = {"trajectories": "", "runs": ".runs", "neurons": ".neurons"}
+FORMATS = ("svg", "pdf", "png")
+
+
+def load(given: Mapping[str, Any], files: Sequence[Path]) -> "Graph":
+    """The graph of the configuration that Snakemake was given, or of config/demo.yaml.
+
+    given: what Snakemake read from --configfile and --config; files: those of --configfile.
+    Raises UserError, one line, for anything in it that can be known to be wrong before a run.
+    """
+    if files:
+        source, content = _shown(files[-1]), given
+    else:
+        source, content = str(DEFAULT), {**spec.read_yaml(DEFAULT), **given}
+    graph = Graph(spec.parse(content, source), source)
+    graph.check()
+    return graph
+
+
+class Graph:
+    """Files and parameters of every rule, for one configuration."""
+
+    def __init__(self, config: spec.Config, source: str):
+        self.config, self.source = config, source
+        self.results = f"results/{config.name}"
+        self.datasets = {e.dataset.key: e.dataset for e in config.experiments.values()}
+
+    @cached_property
+    def data_root(self) -> Path:
+        """Where downloads and image folders lie; the environment variable DATA has precedence."""
+        return Path(os.environ.get("DATA") or self.config.data_root)
+
+    def check(self) -> None:
+        """Raise UserError for what reading the configuration alone does not show."""
+        given = os.environ.get("DATA")
+        if given and not Path(given).is_dir():
+            raise UserError(f"DATA={given}: must be an existing folder")
+        for name, experiment in self.config.experiments.items():
+            try:
+                experiment.dataset.check(self.data_root)
+            except UserError as error:
+                place = f"{self.source}: experiments.{name}.dataset"
+                raise UserError(f"{place}.{error}") from error
+            if experiment.model.weight_file and not Path(experiment.model.weight_file).is_file():
+                raise UserError(
+                    f"{self.source}: experiments.{name}.model.initial_weights: "
+                    f"must be an existing file (got {experiment.model.weight_file!r})"
+                )
+            self._check_device(name)
+
+    def _check_device(self, name: str) -> None:
+        if self.config.device_of(name) == "cuda":
+            from largestep.training import choose_device
+
+            try:
+                choose_device("cuda")
+            except UserError as error:
+                own = self.config.experiments[name].train.device
+                place = f"experiments.{name}.train." if own else ""
+                raise UserError(f"{self.source}: {place}{error}") from error
+
+    # Files
+
+    def parts(self, table: str) -> list[str]:
+        """The train jobs' files of a table, experiments and seeds in the order configured."""
+        return [
+            f"{self.results}/runs/{name}/seed={job}{PARTS[table]}.parquet"
+            for name, experiment in self.config.experiments.items()
+            for job in experiment.train.jobs
+        ]
+
+    @property
+    def metrics(self) -> list[str]:
+        return [f"{self.results}/metrics/{table}.parquet" for table in PARTS]
+
+    def figures(self, *formats: str) -> list[str]:
+        names = self.config.experiments
+        return [f"{self.results}/figures/{name}.{f}" for name in names for f in formats]
+
+    @property
+    def facts(self) -> list[str]:
+        return [f"results/data/{key}.json" for key in self.datasets]
+
+    @property
+    def targets(self) -> list[str]:
+        """Every file of the graph, intermediate ones too: a lost one is then always made again."""
+        data = [f"results/data/{key}.safetensors" for key in self.datasets]
+        parts = [part for table in PARTS for part in self.parts(table)]
+        ends = [*self.figures(*FORMATS), f"{self.results}/report.html"]
+        return [*data, *self.facts, *parts, *self.metrics, *ends]
+
+    # Parameters
+
+    def experiment(self, wildcards) -> spec.Experiment:
+        return self.config.experiments[wildcards.experiment]
+
+    def dataset_spec(self, wildcards) -> str:
+        return spec.to_json(self.datasets[wildcards.dataset])
+
+    def dataset_file(self, wildcards) -> str:
+        return f"results/data/{self.experiment(wildcards).dataset.key}.safetensors"
+
+    def train_spec(self, wildcards) -> str:
+        """All that training depends on: not the figure, not the seeds of other jobs."""
+        experiment = self.experiment(wildcards)
+        own = experiment.train.model_copy(update={"seeds": self.seeds(wildcards)})
+        return spec.to_json(
+            experiment.model_copy(update={"train": own, "figure": spec.Figure()})
+        )
+
+    def seeds(self, wildcards) -> tuple[int, ...]:
+        return self.experiment(wildcards).train.jobs[wildcards.job]
+
+    def weight_file(self, wildcards) -> list[str]:
+        file = self.experiment(wildcards).model.weight_file
+        return [file] if file else []
+
+    def figure_spec(self, wildcards) -> str:
+        """The experiment: a figure's axes and references depend on its model and data set."""
+        return spec.to_json(self.experiment(wildcards))
+
+    def figure_code(self, wildcards) -> str:
+        panels = self.experiment(wildcards).figure.panels
+        return fingerprint("figure", *(f"largestep.panels.{panel}" for panel in panels))
+
+
+def _shown(path: Path) -> str:
+    path = Path(path)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

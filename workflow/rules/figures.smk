@@ -1,0 +1,30 @@
+rule figure:
+    input:
+        trajectories=f"{graph.results}/metrics/trajectories.parquet",
+        runs=f"{graph.results}/metrics/runs.parquet",
+        neurons=f"{graph.results}/metrics/neurons.parquet",
+    output:
+        svg=report(
+            f"{graph.results}/figures/{{experiment}}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"experiment": "{experiment}"},
+        ),
+        pdf=f"{graph.results}/figures/{{experiment}}.pdf",
+        png=f"{graph.results}/figures/{{experiment}}.png",
+    params:
+        spec=graph.figure_spec,
+        code=graph.figure_code,
+    log:
+        f"{graph.results}/logs/figure/{{experiment}}.log",
+    benchmark:
+        f"{graph.results}/benchmarks/figure/{{experiment}}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    message:
+        "Drawing {wildcards.experiment}"
+    shell:
+        "python -m largestep.stages.figure --experiment {wildcards.experiment:q}"
+        " --spec {params.spec:q} --trajectories {input.trajectories:q} --runs {input.runs:q}"
+        " --neurons {input.neurons:q}"
+        " --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} --log {log:q}"
