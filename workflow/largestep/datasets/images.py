@@ -132,7 +132,8 @@ class Images(Dataset):
         X, y, shape = _samples(source.train, order[: self.n], source.white)
         X_test, y_test, test_shape = _samples(*test, source.white)
         if test_shape != shape:
-            raise UserError(f"source: test images are {test_shape}, training images {shape}")
+            sizes = [f"{width}x{height}" for height, width, _ in (test_shape, shape)]
+            raise UserError("source: the images are {} in test, {} in train".format(*sizes))
         statistics = prepare(X, X_test, self.preprocessing, channels=shape[-1])
         return describe(
             self,

@@ -58,7 +58,7 @@ def has_cifar10(root: Path) -> bool:
 
 def fetch_cifar10(root: Path) -> None:
     """Download CIFAR-10 (170 MB) to `root`, or unpack the archive that lies there."""
-    _download("CIFAR10", root, [CIFAR10_FOLDER])
+    _download("CIFAR10", root, [CIFAR10_FOLDER], CIFAR10_FOLDER)
 
 
 def read_cifar10(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +81,7 @@ def fetch_mnist(root: Path) -> None:
     names = [name for files in MNIST_FILES.values() for name in files]
     missing = [f"{MNIST_FOLDER}/{name}.gz" for name in names if not _mnist_file(root, name)]
     if missing:
-        _download("MNIST", root, missing)
+        _download("MNIST", root, missing, f"{MNIST_FOLDER}/*.gz")
 
 
 def read_mnist(root: Path, split: str) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
@@ -133,7 +133,7 @@ def _damaged(path: Path) -> UserError:
     return UserError(f"{path}: is damaged or incomplete; delete it to download it again")
 
 
-def _download(name: str, root: Path, members: Sequence[str]) -> None:
+def _download(name: str, root: Path, members: Sequence[str], wanted: str) -> None:
     """Let torchvision download its data set `name`, and move `members` of it into `root`.
 
     Everything happens in a hidden folder until torchvision has checked it, so what lies under
@@ -156,9 +156,9 @@ def _download(name: str, root: Path, members: Sequence[str]) -> None:
         if new:
             with contextlib.suppress(OSError):
                 root.rmdir()
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[-200:]
         raise UserError(
-            f"data: could not download {name} to {root} (no network?); put {members[0]} there "
+            f"data: could not download {name} to {root} (no network?); put {wanted} there "
             f"or set DATA=<folder> that has it ({reason})"
         ) from error
 
