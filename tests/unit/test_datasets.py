@@ -167,7 +167,8 @@ def test_cifar10_from_a_folder_of_images(tmp_path, folder):
     same = make(source="image_folder", root=folder, classes=PAIR, n=5).load(tmp_path)
     data = make(source="cifar10", classes=PAIR, n=5).load(tmp_path)
     assert data.X.tolist() == same.X.tolist()
-    assert data.facts["origin"].startswith(f"image folder {folder}, not the original")
+    assert data.facts["origin"].startswith(f"image folder {folder}, whose pixels")
+    assert data.facts["origin"].endswith(": .png files")
     mirrored = make(source="cifar10", classes=PAIR[::-1]).load(tmp_path)
     assert mirrored.y_test.tolist() == [1] * 6 + [-1] * 6
     assert mirrored.X_test.tolist() == np.roll(data.X_test, 6, axis=0).tolist()
@@ -425,6 +426,12 @@ def test_data_root_must_be_a_folder(tmp_path):
     (tmp_path / "data").write_text("")
     with pytest.raises(UserError, match=r"^source: the data root .* must be a folder"):
         make(source="cifar10", classes=PAIR).check(tmp_path / "data")
+    for values in (
+        {"source": "cifar10", "classes": PAIR},
+        {"source": "image_folder", "root": "x" * 300, "classes": PAIR},
+    ):
+        with pytest.raises(UserError, match=r"^source: cannot look for it in .*name too long"):
+            make(**values).check(tmp_path / ("x" * 300))
 
 
 def spoil_by_cutting(path: Path) -> None:

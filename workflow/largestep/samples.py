@@ -24,17 +24,10 @@ class Loaded:
 
     def to_bytes(self) -> bytes:
         """The samples as a safetensors file; equal samples give equal bytes."""
-        return to_bytes(self.X, self.y, self.X_test, self.y_test)
+        from safetensors.numpy import save
 
-
-def to_bytes(
-    X: np.ndarray, y: np.ndarray, X_test: np.ndarray | None, y_test: np.ndarray | None
-) -> bytes:
-    """Samples as a safetensors file; equal samples give equal bytes."""
-    from safetensors.numpy import save
-
-    tensors = {"X": X, "y": y, "X_test": X_test, "y_test": y_test}
-    return save({name: np.ascontiguousarray(t) for name, t in tensors.items() if t is not None})
+        tensors = {"X": self.X, "y": self.y, "X_test": self.X_test, "y_test": self.y_test}
+        return save({name: np.ascontiguousarray(t) for name, t in tensors.items() if t is not None})
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:

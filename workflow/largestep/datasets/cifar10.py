@@ -43,10 +43,8 @@ class CIFAR10(Images):
 
     def open(self, root: Path) -> Source:
         if folder := self._folder(root):
-            origin = f"image folder {folder.name}"
-            return open_folder(
-                folder, self.classes, f"{origin}, not the original files of CIFAR-10"
-            )
+            origin = f"image folder {folder.name}, whose pixels are CIFAR-10's own if lossless"
+            return open_folder(folder, self.classes, origin)
         pools = []
         for split in ("train", "test"):
             images, labels = torchvision_data.read_cifar10(root, split)

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from largestep.base import Spec
-from largestep.samples import Loaded, to_bytes
+from largestep.samples import Loaded
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -63,27 +63,21 @@ def describe(
     classes: tuple[str, str],
     **facts,
 ) -> Loaded:
-    """Samples (X, y) of both splits with their facts; `classes` are the names of +1 and -1."""
-    X, y = train
-    X_test, y_test = test or (None, None)
-    splits = {"train": y} if test is None else {"train": y, "test": y_test}
-    return Loaded(
-        X,
-        y,
-        X_test,
-        y_test,
-        {
-            "specification": spec.model_dump(mode="json"),
-            **facts,
-            "classes": {"+1": classes[0], "-1": classes[1]},
-            "counts": {
-                split: {
-                    name: int((labels == sign).sum())
-                    for name, sign in zip(classes, (1, -1), strict=True)
-                }
-                for split, labels in splits.items()
-            },
-            "dimension": X.shape[1],
-            "sha256": hashlib.sha256(to_bytes(X, y, X_test, y_test)).hexdigest(),
+    """Samples (X, y) of both splits with their facts; `classes` are the names of +1 and -1.
+
+    The fact "sha256" is that of the file that holds the samples.
+    """
+    splits = {"train": train} | ({"test": test} if test else {})
+    facts = {
+        "specification": spec.model_dump(mode="json"),
+        **facts,
+        "classes": {"+1": classes[0], "-1": classes[1]},
+        "counts": {
+            split: {classes[0]: int((y > 0).sum()), classes[1]: int((y < 0).sum())}
+            for split, (_, y) in splits.items()
         },
-    )
+        "dimension": train[0].shape[1],
+    }
+    loaded = Loaded(*train, *(test or (None, None)), facts)
+    facts["sha256"] = hashlib.sha256(loaded.to_bytes()).hexdigest()
+    return loaded

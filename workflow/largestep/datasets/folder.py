@@ -34,7 +34,7 @@ class ImageFolder(Images):
 
     @property
     def title(self) -> str:
-        return Path(self.root).name
+        return Path(self.root).name or "images"
 
     def _key_parts(self) -> list[str]:
         return [*super()._key_parts(), self.root]
@@ -62,17 +62,17 @@ def open_folder(folder: Path, classes: tuple[str, str], origin: str) -> Source:
     files that have no suffix of an image are not counted.
     Raises UserError where the folder of a class is missing or has no image.
     """
-    pools, digest = [], hashlib.sha256()
+    pools, suffixes, digest = [], set(), hashlib.sha256()
     for split in ("train", "test"):
         first, second = _list_images(folder, split, classes)
         for path in (files := first + second):
+            suffixes.add(path.suffix.lower())
             digest.update(path.read_bytes())
         pools.append(Pool((len(first), len(second)), partial(_read, files)))
-    suffixes = ", ".join(sorted({path.suffix.lower() for path in files}))
     return Source(
         *pools,
         white=255,
-        origin=f"{origin} ({suffixes}; JPEG alters pixels)",
+        origin=f"{origin}: {', '.join(sorted(suffixes))} files",
         checksums={"sha256 of all files in order": digest.hexdigest()},
     )
 

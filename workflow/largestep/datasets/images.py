@@ -115,9 +115,13 @@ class Images(Dataset):
         raise NotImplementedError
 
     def check(self, root: Path) -> None:
-        if self.uses_root and root.exists() and not root.is_dir():
-            raise UserError(f"source: the data root {root} must be a folder")
-        self._check_n(self.available(root))
+        try:
+            if self.uses_root and root.exists() and not root.is_dir():
+                raise UserError(f"source: the data root {root} must be a folder")
+            available = self.available(root)
+        except OSError as error:
+            raise UserError(f"source: cannot look for it in {root} ({error.strerror})") from error
+        self._check_n(available)
 
     def load(self, root: Path) -> Loaded:
         self.fetch(root)
@@ -161,7 +165,7 @@ def different(wanted: str) -> WrapValidator:
             classes = handler(value)
         except ValidationError as error:
             raise mistake from error
-        if classes[0] == classes[1]:
+        if isinstance(classes, tuple) and classes[0] == classes[1]:
             raise mistake
         return classes
 
