@@ -1,0 +1,168 @@
+"""A figure: the panels that an experiment asks for side by side, one title, one legend."""
+
+import math
+import textwrap
+from collections.abc import Iterable
+from importlib import import_module
+from string import ascii_lowercase
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from largestep import style
+from largestep.panels import curves
+from largestep.panels.curves import Scene
+from largestep.spec import Figure as Specification
+
+_PANEL = (2.25, 2.15)  # width and height, inches
+_LINE = 0.19  # height of a line of text, inches
+_MARK = 1.3  # width of a mark and its name in the legend, inches
+_COLUMNS = 3
+_MOST_ENTRIES = 9
+
+
+def draw(scene: Scene) -> Figure:
+    """The figure of `scene.experiment`; to be drawn and saved inside `style.theme()`.
+
+    From the top: title, panels with the stepsizes at their right, the marks that occur.
+    """
+    panels = _panels(scene.experiment.figure)
+    columns = min(_COLUMNS, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for letter, panel, ax in zip(ascii_lowercase, panels, axes, strict=False):
+        panel.draw(ax, scene)
+        ax.set_title(f"({letter}) {panel.TITLE}" if len(panels) > 1 else panel.TITLE)
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
+
+    entries, marks = _entries(scene, axes), _marks(scene)
+    across = _PANEL[0] * columns
+    width = across + max(1.4, 0.55 + 0.075 * max(len(entry.get_label()) for entry in entries))
+    title = _title(scene.experiment.figure, width)
+    marks_per_line = int(width / _MARK)
+    below = _LINE * math.ceil(len(marks) / marks_per_line) + 0.1
+    body = below + max(_PANEL[1] * rows, _LINE * (len(entries) + 3))
+    height = body + _LINE * len(title) + 0.1
+
+    figure.set_size_inches(width, height)
+    rect = (0, below / height, across / width, (body - below) / height)
+    figure.get_layout_engine().set(rect=rect, w_pad=0.05, wspace=0.04)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # done; each file would do it again
+    for line, (text, look) in enumerate(title):
+        top = 1 - (0.08 + line * _LINE) / height
+        figure.text(0.06 / width, top, text, va="top", **look)
+    figure.legend(
+        handles=entries,
+        title=_legend_title(scene),
+        alignment="left",
+        handlelength=1.6,
+        loc="upper left",
+        bbox_to_anchor=(across / width, (body - 0.05) / height),
+    )
+    figure.legend(
+        handles=marks,
+        ncols=marks_per_line,
+        handlelength=1.6,
+        columnspacing=1.4,
+        loc="lower left",
+        bbox_to_anchor=(0, 0),
+    )
+    return figure
+
+
+def caption(specification: Specification) -> str:
+    """What to see, one line per panel."""
+    captions = [panel.CAPTION for panel in _panels(specification)]
+    if len(captions) == 1:
+        return captions[0]
+    pairs = zip(ascii_lowercase, captions, strict=False)
+    return "\n".join(f"({letter}) {text}" for letter, text in pairs)
+
+
+def stand_in(specification: Specification) -> str:
+    """The label that a stand-in carries wherever it appears; empty for the paper's own data."""
+    return f"Stand-in: {specification.stand_in}" if specification.stand_in else ""
+
+
+def _panels(specification: Specification) -> list:
+    """The panels' modules, by name, so that a figure depends on the code of its own alone."""
+    return [import_module(f"largestep.panels.{name}") for name in specification.panels]
+
+
+def _title(specification: Specification, width: float) -> list[tuple[str, dict]]:
+    """The title's lines and the stand-in's, each with its look, for a figure of that width."""
+    lines = []
+    for text, letters_per_inch, look in (
+        (specification.title, 11.5, {"fontsize": 10.5, "weight": "bold"}),
+        (stand_in(specification), 14, {"fontsize": 9, "style": "italic", "color": style.ALERT}),
+    ):
+        lines += [(line, look) for line in textwrap.wrap(text, int(width * letters_per_inch))]
+    return lines
+
+
+def _legend_title(scene: Scene) -> str:
+    """What the stepsizes in the legend are: eta, or the step taken, eta with a tilde."""
+    count = len(scene.experiment.stepsizes)
+    some = f"\n{_MOST_ENTRIES} of {count} shown" if count > _MOST_ENTRIES else ""
+    if scene.by_eta:
+        m = scene.experiment.model.m
+        return rf"stepsize ${curves.ETA}$" + "\n" + rf"(step taken ${m}\,{curves.ETA}$)" + some
+    return f"step taken ${curves.STEP_TAKEN}$" + some
+
+
+def _names(scene: Scene) -> dict[float, str]:
+    """Each stepsize in the symbol it was given in, with what became of its runs."""
+    given = scene.experiment.etas if scene.by_eta else scene.experiment.stepsizes
+    names = {}
+    for step, value in zip(scene.experiment.stepsizes, given, strict=True):
+        statuses = list(scene.runs.loc[scene.runs["stepsize"] == step, "status"])
+        notes = [
+            word if count == len(statuses) else f"{count} of {len(statuses)} {word}"
+            for word in ("diverged", "frozen")
+            if (count := statuses.count(word))
+        ]
+        names[step] = f"{value:g}" + (f" ({', '.join(notes)})" if notes else "")
+    return names
+
+
+def _entries(scene: Scene, axes: Iterable[Axes]) -> list[Artist]:
+    """The stepsizes, largest on top (of a long grid, some); then what the panels have labelled."""
+    names = _names(scene)
+    steps = sorted(names, reverse=True)
+    if len(steps) > _MOST_ENTRIES:
+        chosen = np.linspace(0, len(steps) - 1, _MOST_ENTRIES).round().astype(int)
+        steps = [steps[i] for i in chosen]
+    entries = [
+        curves.line(color=scene.palette[step], linewidth=2, label=names[step]) for step in steps
+    ]
+    if scene.seeds > 1:
+        label = f"range of {scene.seeds} seeds"
+        entries.append(Patch(label=label, color=style.FAINT, alpha=0.3, linewidth=0))
+    return entries + [handle for ax in axes for handle in ax.get_legend_handles_labels()[0]]
+
+
+def _marks(scene: Scene) -> list[Artist]:
+    """What lines and marks mean, as far as they occur."""
+    events, statuses = scene.events, set(scene.runs["status"])
+    oscillates = bool((events["change"] > 0).any())
+    thin, thick = ({"linewidth": curves.WIDTHS[phase]} for phase in ("oscillating", "stable"))
+    dashed = thick | {"dashes": curves.DASHES["frozen"]}
+    candidates = (
+        (oscillates, "loss still rises", thin),
+        (oscillates, "last rise", curves.CHANGE),
+        (not events.empty, "loss only falls", thick),
+        (np.isfinite(events["stable"]).any(), "stable phase (Thm 2.2)", curves.STABLE),
+        (np.isfinite(events["frozen"]).any(), "frozen by rounding", dashed),
+        ("diverged" in statuses, "diverged", curves.DIVERGED),
+    )
+    return [
+        curves.line(label=name, color=style.FAINT, **look)
+        for occurs, name, look in candidates
+        if occurs
+    ]

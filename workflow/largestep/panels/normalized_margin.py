@@ -1,0 +1,60 @@
+"""The normalized margin min_i y_i f(x_i) / ||w||^M against the step, with its known limits."""
+
+import math
+
+from matplotlib.axes import Axes
+
+from largestep import references, style
+from largestep.panels import curves
+
+TITLE = "normalized margin"
+CAPTION = (
+    "The normalized margin, the least of y f(x) over the samples divided by the norm of the "
+    "weights to the power M: above zero every sample is on its right side, and in the stable "
+    "phase it hardly ever falls. Far below zero the axis is cut."
+)
+
+
+def draw(ax: Axes, scene: curves.Scene) -> None:
+    ax.set_xscale("log")
+    ax.axhline(0, color=style.FAINT, linewidth=0.8, zorder=1)
+    for reference in references.normalized_margin(scene.experiment):
+        _line(ax, reference)
+    curves.draw(ax, scene, scene.trajectories["normalized_margin"], limits=_cut)
+    order = scene.experiment.model.order
+    power = "" if order == 1 else f"^{order}"
+    ax.set(xlabel="step $t$", ylabel=rf"$\min_i\,y_i f(w_t; x_i)\;/\;\|w_t\|{power}$")
+    _scale(ax)
+
+
+def _line(ax: Axes, reference: references.Reference) -> None:
+    look = {"color": style.INK, "linewidth": 0.9, "linestyle": reference.dashes, "zorder": 1}
+    ax.axhline(reference.value, **look)
+    ax.annotate(
+        f"{reference.label} {reference.value:.3g}",
+        (0.03, reference.value),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2 if reference.above else -2),
+        textcoords="offset points",
+        va="bottom" if reference.above else "top",
+        fontsize=7.5,
+    )
+
+
+def _cut(ax: Axes) -> None:
+    """Where margins turn positive, leave the larger part of the axis to them."""
+    lowest, highest = ax.dataLim.intervaly
+    if highest > 0:
+        below = min(max(-lowest, 0.05 * highest), 0.35 * highest)
+        ax.set_ylim(-1.06 * below, 1.08 * highest)
+
+
+def _scale(ax: Axes) -> None:
+    """Take a small power of ten out of the tick labels, and write it inside the axes."""
+    exponent = math.floor(math.log10(max(map(abs, ax.get_ylim()))))
+    if exponent < -2:
+        ax.yaxis.set_major_formatter(
+            lambda value, place: f"{value / 10**exponent:g}".replace("-", "\N{MINUS SIGN}")
+        )
+        text = rf"$\times 10^{{{exponent}}}$"
+        ax.text(0.03, 0.96, text, va="top", fontsize=8.5, transform=ax.transAxes)

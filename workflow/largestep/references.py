@@ -1,0 +1,104 @@
+"""Limits of the normalized margin, computed for data of a few points; figures draw them as lines.
+
+All values are derived. At large weights a two-layer net with one of our activations behaves
+like its homogeneous part, phi(z) = z for z > 0 and c z below (c = 0 where the activation is not
+leaky), and the limit of min_i y_i f(x_i) / ||w|| is a property of the direction of w alone.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from largestep.spec import Experiment
+
+_MOST_PATTERNS = 2**12
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A value, its name in words, its line's dashes, and the side on which the name stands."""
+
+    label: str
+    value: float
+    dashes: str = "--"
+    above: bool = True
+
+
+def normalized_margin(experiment: Experiment) -> list[Reference]:
+    """What the normalized margin of this experiment can be compared with; mostly nothing."""
+    known = {"five_points": _five_points}.get(experiment.dataset.source)
+    return known(experiment) if known else []
+
+
+def _five_points(experiment: Experiment) -> list[Reference]:
+    """The linear problem's margin, which the network's cannot reach, and the network's own."""
+    X, y = experiment.dataset.points()
+    margin, direction = linear_margin(X, y)
+    lines = [Reference("linear max-margin", margin, above=False)]
+    if experiment.model.head is None:
+        return lines
+    head, leak = experiment.model.head, getattr(experiment.model.activation, "c", 0.0)
+    along = homogeneous_margin(np.outer(np.sign(head), direction), head, leak, X, y)
+    lines.append(Reference(r"network, $\pm e_1$", along, dashes=":", above=False))
+    if 2 ** (len(y) * len(head)) <= _MOST_PATTERNS:
+        best = largest_margin(head, leak, X, y)
+        lines.append(Reference("network, best", best))
+    return lines
+
+
+def linear_margin(X: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """max over unit u of min_i y_i x_i . u, and that u; for separable data.
+
+    Samples X (n, d), labels y (n,). Without an intercept: every sample is joined by its mirror
+    image with the other label, whose hard-margin solution passes through the origin. Right to
+    about 1e-4 relative, since libsvm keeps products in float32.
+    """
+    from sklearn.svm import SVC
+
+    Z = y[:, None] * X
+    machine = SVC(kernel="linear", C=1e8, tol=1e-8)
+    machine.fit(np.vstack([Z, -Z]), np.repeat([1, -1], len(Z)))
+    u = machine.coef_[0] / np.linalg.norm(machine.coef_)
+    return float((Z @ u).min()), u
+
+
+def homogeneous_margin(
+    W: np.ndarray, head: np.ndarray, leak: float, X: np.ndarray, y: np.ndarray
+) -> float:
+    """The normalized margin that weights s W, shape (m, d), tend to as s grows."""
+    Z = X @ W.T
+    return float((y * (np.where(Z > 0, Z, leak * Z) @ head)).min() / np.linalg.norm(W))
+
+
+def largest_margin(head: np.ndarray, leak: float, X: np.ndarray, y: np.ndarray) -> float:
+    """The largest value of `homogeneous_margin` over all W; exact, in 2^(n m) small problems.
+
+    Once it is fixed which z_ij = x_i . w_j are positive, the outputs are linear in W, and the
+    margin is 1 / ||W|| for the smallest W with y_i f(x_i) >= 1 and z_ij of the fixed signs.
+    """
+    (n, d), m = X.shape, len(head)
+    best = 0.0
+    for pattern in product((True, False), repeat=n * m):
+        positive = np.reshape(pattern, (n, m))
+        slopes = head * np.where(positive, 1.0, leak)
+        outputs = y[:, None] * np.einsum("ij,ik->ijk", slopes, X).reshape(n, m * d)
+        signs = np.where(positive, 1.0, -1.0)[:, :, None, None] * np.eye(m)[None, :, :, None]
+        sides = (signs * X[:, None, None, :]).reshape(n * m, m * d)
+        norm = _least_norm(np.vstack([outputs, sides]), np.repeat([1.0, 0.0], [n, n * m]))
+        best = max(best, 1 / norm)
+    return best
+
+
+def _least_norm(G: np.ndarray, h: np.ndarray) -> float:
+    """min ||x|| subject to G x >= h, inf if nothing satisfies it.
+
+    Least distance programming (Lawson and Hanson, Solving Least Squares Problems, 23.4).
+    """
+    from scipy.optimize import nnls
+
+    E = np.vstack([G.T, h])
+    target = np.eye(len(E))[-1]
+    u, _ = nnls(E, target)
+    r = E @ u - target
+    return float(np.linalg.norm(r[:-1]) / -r[-1]) if r[-1] < -1e-9 else np.inf
