@@ -20,9 +20,9 @@ EXEMPT = {"largestep.spec"}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
 
 
-def fingerprint(stage: str, *modules: str) -> str:
-    """Fingerprint of `largestep.stages.<stage>` and of `modules` that it loads by name."""
-    ours, libraries = closure(f"largestep.stages.{stage}", *modules)
+def fingerprint(*modules: str) -> str:
+    """Fingerprint of modules of this package, such as "stages.train"."""
+    ours, libraries = closure(*(f"largestep.{module}" for module in modules))
     pinned = _pins(PINS)
     digest = hashlib.sha256()
     for module in sorted(ours):

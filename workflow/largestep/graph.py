@@ -119,9 +119,7 @@ class Graph:
         """All that training depends on: not the figure, not the seeds of other jobs."""
         experiment = self.experiment(wildcards)
         own = experiment.train.model_copy(update={"seeds": self.seeds(wildcards)})
-        return spec.to_json(
-            experiment.model_copy(update={"train": own, "figure": spec.Figure()})
-        )
+        return spec.to_json(experiment.model_copy(update={"train": own, "figure": spec.Figure()}))
 
     def seeds(self, wildcards) -> tuple[int, ...]:
         return self.experiment(wildcards).train.jobs[wildcards.job]
@@ -136,7 +134,7 @@ class Graph:
 
     def figure_code(self, wildcards) -> str:
         panels = self.experiment(wildcards).figure.panels
-        return fingerprint("figure", *(f"largestep.panels.{panel}" for panel in panels))
+        return fingerprint("stages.figure", *(f"panels.{panel}" for panel in panels))
 
 
 def _shown(path: Path) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, WrapValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from largestep.activations import AnyActivation
 from largestep.base import Spec, UserError
@@ -20,6 +21,18 @@ Vector = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
 Matrix = Annotated[tuple[Vector, ...], Field(strict=False, min_length=1)]
 Width = Annotated[int, Field(gt=0, le=10**6)]
 WeightFile = Annotated[str, Field(pattern=r"\.(npy|safetensors)$", max_length=4096)]
+
+
+def _must_be(what: str) -> WrapValidator:
+    """One message for a choice of types, instead of one for each."""
+
+    def validate(value, handler):
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise PydanticCustomError("choice", "must be {what}", {"what": what}) from error
+
+    return WrapValidator(validate)
 
 
 class _Model(Spec):
@@ -58,7 +71,12 @@ class TwoLayer(_Model):
     kind: Literal["two_layer"]
     width: Width | None = None
     output_weights: Vector | None = None
-    initial_weights: Literal["standard_normal", "zero"] | WeightFile | Matrix = "standard_normal"
+    initial_weights: Annotated[
+        Literal["standard_normal", "zero"] | WeightFile | Matrix,
+        _must_be(
+            "standard_normal, zero, a .npy or .safetensors file, or a list of numbers per neuron"
+        ),
+    ] = "standard_normal"
 
     @model_validator(mode="after")
     def _balanced(self):
@@ -119,9 +137,10 @@ class MLP(_Model):
 
     kind: Literal["mlp"]
     widths: Annotated[tuple[Width, ...], Field(strict=False, min_length=1, max_length=64)]
-    initial_weights: (
-        Literal["uniform_fan_in"] | WeightFile | Annotated[tuple[Matrix, ...], Field(strict=False)]
-    ) = "uniform_fan_in"
+    initial_weights: Annotated[
+        Literal["uniform_fan_in"] | WeightFile | Annotated[tuple[Matrix, ...], Field(strict=False)],
+        _must_be("uniform_fan_in, a .safetensors file, or a matrix (list of lists) per layer"),
+    ] = "uniform_fan_in"
 
     @property
     def order(self) -> int:

@@ -163,6 +163,18 @@ def _job_name(seeds: tuple[int, ...]) -> str:
     return f"{seeds[0]}-{seeds[-1]}" if consecutive else "_".join(map(str, seeds))
 
 
+#: Pydantic's words where they speak of Python rather than of YAML.
+_SAID = {
+    "too_short": "must have at least {min_length} entry",
+    "too_long": "must have at most {max_length} entries",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "string_pattern_mismatch": "must match {pattern}",
+}
+
+
 def _explain(error: ValidationError) -> str:
     """The first mistake, in one line: key, what would be right, what was given."""
     mistakes = error.errors(include_url=False)
@@ -184,11 +196,12 @@ def _explain(error: ValidationError) -> str:
         inner, _, text = str(context["error"]).partition(": ")
         place = f"{place}.{inner}"
     else:
-        text = first["msg"].replace("Input should be", "must be")
+        text = _SAID.get(kind) or first["msg"].replace("Input should be", "must be")
+        text = text.format(**context)
         text = f"{text[0].lower()}{text[1:]} (got {_clip(given)!r})"
         if kind.startswith(("int", "float")) and isinstance(given, str) and _is_number(given):
-            text += f"; in YAML, write {float(given):g} without an exponent or as 1.0e+5"
-    return f"{place.lstrip('.')}: {text}"
+            text += f"; YAML takes this for text, write {float(given):.17g}"
+    return f"{place.lstrip('.')}: {text}".removeprefix(": ")
 
 
 def _place(location: tuple) -> str:
@@ -200,7 +213,7 @@ def _place(location: tuple) -> str:
         if isinstance(part, str) and (part.startswith("function-") or "[" in part):
             continue
         place += f"[{part}]" if isinstance(part, int) else f".{_clip(part)}"
-    return place
+    return place.encode("unicode_escape").decode()
 
 
 def _clip(value: Any, length: int = 60) -> Any:

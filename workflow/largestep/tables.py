@@ -49,6 +49,7 @@ TRAJECTORIES = pa.schema(
 RUNS = pa.schema(
     IDENTITY
     | {
+        "key": _text,  # of the run in the store: a hash of all that determines its numbers
         "dtype": _text,
         "device": _text,
         "steps": _int,

@@ -1,181 +1,188 @@
-"""One train job: an experiment's stepsize grid for some seeds, from samples to tables."""
+"""One train job: an experiment's stepsize grid for some seeds, from samples to runs.
 
+Runs that the store holds are taken from there; the others train in one batch, saved at an interval.
+"""
+
+import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from largestep.base import UserError
-from largestep.engine import COLUMNS, Trained, train
+from largestep.engine import Trained, train
+from largestep.fingerprint import fingerprint
 from largestep.layouts import Problem
+from largestep.models import AnyModel
 from largestep.record import Watch
-from largestep.tables import NEURONS
+from largestep.store import Run, Store, key_of
 from largestep.theory import smoothness, stable_threshold
+
+CHECKPOINT_SECONDS = 60.0
+
+Samples = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 @dataclass(frozen=True)
-class Tables:
-    """Frames with the columns of tables.TRAJECTORIES, RUNS and NEURONS (empty if not asked for)."""
+class Grid:
+    """What to train: R runs of one model on one data set.
 
-    trajectories: pd.DataFrame
-    runs: pd.DataFrame
-    neurons: pd.DataFrame
+    seeds, stepsizes (the steps taken) and thresholds (Theorem 2.2's, or nan) have an entry a run.
+    """
+
+    model: AnyModel
+    samples: Samples
+    seeds: Sequence[int]
+    stepsizes: Sequence[float]
+    steps: int
+    dtype: str
+    neurons: bool
+    device: torch.device
+    threads: int
+
+    @property
+    def thresholds(self) -> list[float]:
+        found = [stable_threshold(self.model, self.samples[0], step) for step in self.stepsizes]
+        return [np.nan if threshold is None else threshold for threshold in found]
+
+    @property
+    def kappa(self) -> float:
+        """Near-homogeneity constant of the network; 0 where it has none (an MLP)."""
+        constants = smoothness(self.model, self.samples[0])
+        return constants.kappa if constants else 0.0
+
+    def keys(self, data_digest: str) -> list[str]:
+        """The store's key of each run: all that determines its numbers."""
+        file = self.model.weight_file
+        return [
+            key_of(
+                data=data_digest,
+                model=self.model.model_dump(mode="json"),
+                weights=hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None,
+                descent="gradient",
+                policy="constant",
+                stepsize=stepsize,
+                seed=seed,
+                threshold=None if np.isnan(threshold) else threshold,
+                kappa=self.kappa,
+                dtype=self.dtype,
+                neurons=self.neurons,
+                device=self.device.type,
+                threads=self.threads,
+                code=fingerprint("engine", "models"),
+            )
+            for seed, stepsize, threshold in zip(
+                self.seeds, self.stepsizes, self.thresholds, strict=True
+            )
+        ]
 
 
 def choose_device(name: str) -> torch.device:
     """auto | cpu | cuda as a device; raises UserError where cuda is asked for and absent."""
     if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device: must be cpu or auto, this machine has no CUDA device (got cuda)")
+        raise UserError("device: must be cpu or auto, this machine has no CUDA device (got 'cuda')")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
 
 
 def train_grid(
-    name: str,
-    experiment,
-    samples: tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None],
-    seeds: Sequence[int],
-    device: torch.device,
+    grid: Grid,
+    keys: Sequence[str],
+    store: Store,
     progress: Callable[[int], None] = lambda step: None,
-) -> Tables:
-    """Train every stepsize of `experiment` from the initial weights of every seed, in one batch.
+    interval: float = CHECKPOINT_SECONDS,
+) -> list[Run]:
+    """All runs of the grid, trained to `grid.steps`; checkpoints go to the store every `interval`
+    seconds or so, finished runs in the end."""
+    runs: list[Run | None] = [store.find(key, grid.steps) for key in keys]
+    reached = [run.last if run else 0 for run in runs]
+    for begin in sorted(set(reached) - {grid.steps}):
+        chosen = [r for r in range(len(runs)) if reached[r] == begin]
+        for done in _train_from(grid, chosen, [runs[r] for r in chosen], progress, interval):
+            for r, run in zip(chosen, done, strict=True):
+                store.save(keys[r], run, checkpoint=run.last < grid.steps)
+                runs[r] = run
+    return runs
 
-    samples: X, y, X_test, y_test as samples.read returns them.
-    """
-    X, y, X_test, y_test = samples
-    model, settings = experiment.model, experiment.train
-    dtype = getattr(torch, settings.dtype)
 
+def _train_from(grid, chosen, runs, progress, interval):
+    """Continue the `chosen` runs, all at the same step; yields them at every checkpoint."""
+    problem, weights = _problem(grid), _weights(grid, chosen)
+
+    def each(values):
+        chosen_values = [values[r] for r in chosen]
+        return torch.tensor(chosen_values, dtype=torch.float64, device=grid.device)
+
+    watch = Watch(each(grid.thresholds), grid.kappa, grid.model.order)
+    step, pace = (runs[0].last if runs[0] else 0), None
+    while step < grid.steps:
+        # A short stretch first, to learn how many steps an interval holds.
+        ahead = 64 if pace is None else max(1, round(interval / pace))
+        stop = grid.steps if step + 1.5 * ahead > grid.steps else step + ahead
+        begun = time.monotonic()
+        trained = train(
+            problem,
+            weights,
+            each(grid.stepsizes),
+            stop,
+            watch,
+            neurons=grid.neurons,
+            progress=progress,
+            start=_together(runs, grid.device) if runs[0] else None,
+        )
+        later = _apart(trained)
+        runs = [a.followed_by(b) if a else b for a, b in zip(runs, later, strict=True)]
+        pace = (time.monotonic() - begun) / (stop - step)
+        step = stop
+        yield runs
+
+
+def _problem(grid: Grid) -> Problem:
     def tensor(array):
-        return torch.as_tensor(array, dtype=dtype, device=device)
+        return torch.as_tensor(array, dtype=getattr(torch, grid.dtype), device=grid.device)
 
-    problem = Problem(
+    X, y, X_test, y_test = grid.samples
+    head = grid.model.head
+    return Problem(
         tensor(X),
         tensor(y),
-        model.activation,
-        None if model.head is None else tensor(model.head),
+        grid.model.activation,
+        None if head is None else tensor(head),
         None if X_test is None else (tensor(X_test), tensor(y_test)),
     )
-    grid = [
-        (seed, step, eta)
-        for seed in seeds
-        for step, eta in zip(experiment.stepsizes, experiment.etas, strict=True)
+
+
+def _weights(grid: Grid, chosen: Sequence[int]) -> list[torch.Tensor]:
+    """Initial weights of the chosen runs, one (runs, out, in) tensor per layer."""
+    d = grid.samples[0].shape[1]
+    drawn = {seed: grid.model.initial_layers(d, seed) for seed in set(grid.seeds)}
+    layers = zip(*(drawn[grid.seeds[r]] for r in chosen), strict=True)
+    dtype = getattr(torch, grid.dtype)
+    return [torch.as_tensor(np.stack(each), dtype=dtype, device=grid.device) for each in layers]
+
+
+def _apart(trained: Trained) -> list[Run]:
+    """Single runs out of a batch."""
+    steps, neurons = torch.tensor(trained.steps), trained.neurons
+    if neurons is None:
+        neurons = trained.rows.new_empty(len(steps), 2, trained.rows.shape[2], 0)
+    return [
+        Run(
+            steps,
+            trained.rows[:, :, r].cpu(),
+            {name: value[r].cpu() for name, value in trained.running.items()},
+            neurons[:, :, r].cpu(),
+            {name: value[r : r + 1].cpu() for name, value in trained.state.items()},
+        )
+        for r in range(trained.rows.shape[2])
     ]
-    drawn = {seed: model.initial_layers(X.shape[1], seed) for seed in seeds}
-    weights = [
-        tensor(np.stack(layers)) for layers in zip(*(drawn[seed] for seed, *_ in grid), strict=True)
-    ]
-    thresholds = [stable_threshold(model, X, step) for _, step, _ in grid]
-    constants = smoothness(model, X)
-    watch = Watch(
-        torch.tensor(thresholds_or_nan(thresholds), dtype=torch.float64, device=device),
-        constants.kappa if constants else 0.0,
-        model.order,
-    )
-    stepsizes = torch.tensor([s for _, s, _ in grid], dtype=torch.float64, device=device)
-    trained = train(
-        problem,
-        weights,
-        stepsizes,
-        settings.steps,
-        watch,
-        neurons=settings.record.neurons,
-        progress=progress,
-    )
-    identity = pd.DataFrame(
-        {
-            "experiment": name,
-            "dataset": experiment.dataset.key,
-            "model": model.label,
-            "activation": model.activation.label,
-            "descent": "gradient",
-            "policy": "constant",
-            "seed": [seed for seed, *_ in grid],
-            "stepsize": [step for _, step, _ in grid],
-            "eta": [eta for *_, eta in grid],
-        }
-    )
-    trajectories = _trajectories(identity, trained)
-    runs = _runs(identity, trained, trajectories, thresholds, settings, device)
-    neurons = pd.DataFrame(columns=NEURONS.names)
-    if settings.record.neurons:
-        neurons = _neurons(identity, trained, model.head)
-    return Tables(trajectories, runs, neurons)
 
 
-def thresholds_or_nan(thresholds: Sequence[float | None]) -> list[float]:
-    return [float("nan") if threshold is None else threshold for threshold in thresholds]
-
-
-def _trajectories(identity: pd.DataFrame, trained: Trained) -> pd.DataFrame:
-    rows = trained.rows.permute(2, 0, 1).cpu().numpy()
-    frame = _repeated(identity, len(trained.steps))
-    frame["step"] = np.tile(trained.steps, len(identity))
-    for k, column in enumerate(COLUMNS):
-        frame[column] = rows[:, :, k].ravel()
-    return frame.assign(sharpness=np.nan)
-
-
-def _runs(identity, trained, trajectories, thresholds, settings, device) -> pd.DataFrame:
-    found = {name: value.cpu().numpy() for name, value in trained.running.items()}
-    rows = trajectories.groupby(np.repeat(np.arange(len(identity)), len(trained.steps)))
-    last = rows.last(skipna=False).reset_index(drop=True)
-    frozen_steps = rows[["step", "moving_fraction"]].apply(_first_frozen).to_numpy()
-    diverged = found["diverged_step"] >= 0
-    frozen = ~diverged & (frozen_steps >= 0)
-    frame = identity.assign(
-        dtype=settings.dtype,
-        device=device.type,
-        steps=settings.steps,
-        status=np.select([diverged, frozen], ["diverged", "frozen"], "ok"),
-        status_step=_count(np.where(diverged, found["diverged_step"], frozen_steps)),
-        stable_threshold=thresholds_or_nan(thresholds),
-    )
-    for name in (
-        "loss",
-        "margin",
-        "normalized_margin",
-        "param_norm",
-        "train_accuracy",
-        "test_accuracy",
-    ):
-        frame[f"final_{name}"] = last[name]
-    for name in ("last_increase_step", "increases", "separation_step", "stable_phase_step"):
-        frame[name] = _count(found[name])
-    for name in (
-        "normalized_margin_drawdown",
-        "gamma_a_drawdown",
-        "gamma_b_drawdown",
-        "largest_loss_rise",
-        "smallest_norm_growth",
-        "smallest_descent_ratio",
-    ):
-        frame[name] = np.where(np.isfinite(found[name]), found[name], np.nan)
-    return frame
-
-
-def _neurons(identity: pd.DataFrame, trained: Trained, head: np.ndarray) -> pd.DataFrame:
-    steps, width = len(trained.steps), len(head)
-    margins, norms = trained.neurons.permute(1, 2, 0, 3).cpu().numpy()
-    frame = _repeated(identity, steps * width)
-    frame["step"] = np.tile(np.repeat(trained.steps, width), len(identity))
-    frame["neuron"] = np.tile(np.arange(width), steps * len(identity))
-    frame["output_weight"] = np.tile(head, steps * len(identity))
-    return frame.assign(neuron_margin=margins.ravel(), neuron_norm=norms.ravel())
-
-
-def _repeated(identity: pd.DataFrame, times: int) -> pd.DataFrame:
-    return identity.loc[identity.index.repeat(times)].reset_index(drop=True)
-
-
-def _first_frozen(rows: pd.DataFrame) -> int:
-    still = rows["step"][rows["moving_fraction"] == 0]
-    return int(still.iloc[0]) if len(still) else -1
-
-
-def _count(values: np.ndarray) -> pd.Series:
-    """Integers in which -1 stands for null."""
-    return pd.Series(values, dtype="Int64").mask(values < 0)
+def _together(runs: Sequence[Run], device: torch.device) -> dict[str, torch.Tensor]:
+    """The state of a batch out of the states of its runs."""
+    names = runs[0].state
+    return {name: torch.cat([run.state[name] for run in runs]).to(device) for name in names}

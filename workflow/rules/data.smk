@@ -2,18 +2,18 @@ rule dataset:
     output:
         data="results/data/{dataset}.safetensors",
         facts="results/data/{dataset}.json",
-    params:
-        spec=graph.dataset_spec,
-        root=graph.data_root,
-        code=fingerprint("dataset"),
-    wildcard_constraints:
-        dataset="[^/]+",
     log:
         "results/data/logs/{dataset}.log",
     benchmark:
         "results/data/benchmarks/dataset/{dataset}.tsv"
+    wildcard_constraints:
+        dataset="[^/]+",
     conda:
         "../../envs/environment.yaml"
+    params:
+        spec=graph.dataset_spec,
+        root=graph.data_root,
+        code=fingerprint("stages.dataset"),
     message:
         "Data set {wildcards.dataset}"
     shell:

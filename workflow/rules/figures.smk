@@ -12,15 +12,15 @@ rule figure:
         ),
         pdf=f"{graph.results}/figures/{{experiment}}.pdf",
         png=f"{graph.results}/figures/{{experiment}}.png",
-    params:
-        spec=graph.figure_spec,
-        code=graph.figure_code,
     log:
         f"{graph.results}/logs/figure/{{experiment}}.log",
     benchmark:
         f"{graph.results}/benchmarks/figure/{{experiment}}.tsv"
     conda:
         "../../envs/environment.yaml"
+    params:
+        spec=graph.figure_spec,
+        code=graph.figure_code,
     message:
         "Drawing {wildcards.experiment}"
     shell:

@@ -3,16 +3,16 @@ rule metrics:
         lambda wildcards: graph.parts(wildcards.table),
     output:
         f"{graph.results}/metrics/{{table}}.parquet",
-    params:
-        code=fingerprint("metrics"),
-    wildcard_constraints:
-        table="trajectories|runs|neurons",
     log:
         f"{graph.results}/logs/metrics/{{table}}.log",
     benchmark:
         f"{graph.results}/benchmarks/metrics/{{table}}.tsv"
+    wildcard_constraints:
+        table="trajectories|runs|neurons",
     conda:
         "../../envs/environment.yaml"
+    params:
+        code=fingerprint("stages.metrics"),
     message:
         "Joining {wildcards.table}"
     shell:

@@ -1,34 +1,43 @@
 """Train an experiment's whole stepsize grid for the seeds of one job."""
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import torch
 
-from largestep import samples, tables
+from largestep import results, samples, tables
 from largestep.progress import Progress
 from largestep.spec import Experiment
 from largestep.stages.command import main
-from largestep.training import choose_device, train_grid
+from largestep.store import Store
+from largestep.training import Grid, choose_device, train_grid
 
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     experiment = Experiment.model_validate_json(arguments.spec)
-    found = train_grid(
-        arguments.experiment,
-        experiment,
+    settings, stepsizes = experiment.train, experiment.stepsizes
+    grid = Grid(
+        experiment.model,
         samples.read(arguments.data),
-        arguments.seeds,
+        [seed for seed in arguments.seeds for _ in stepsizes],
+        [*stepsizes] * len(arguments.seeds),
+        settings.steps,
+        settings.dtype,
+        settings.record.neurons,
         choose_device(arguments.device),
-        Progress(
-            f"{arguments.experiment} seed={arguments.rows.stem}",
-            experiment.train.steps,
-        ),
+        arguments.threads,
     )
-    tables.write(found.trajectories, tables.TRAJECTORIES, arguments.rows)
-    tables.write(found.runs, tables.RUNS, arguments.runs)
-    tables.write(found.neurons, tables.NEURONS, arguments.neurons)
+    keys = grid.keys(hashlib.sha256(arguments.data.read_bytes()).hexdigest())
+    progress = Progress(f"{arguments.experiment} {arguments.rows.stem}", grid.steps)
+    runs = train_grid(grid, keys, Store(arguments.store), progress)
+
+    etas = [*experiment.etas] * len(arguments.seeds)
+    identity = results.identify(arguments.experiment, experiment.dataset.key, grid, etas)
+    tables.write(results.trajectories(identity, runs), tables.TRAJECTORIES, arguments.rows)
+    tables.write(results.summaries(identity, grid, keys, runs), tables.RUNS, arguments.runs)
+    tables.write(results.neurons(identity, grid, runs), tables.NEURONS, arguments.neurons)
 
 
 if __name__ == "__main__":
@@ -39,7 +48,8 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--threads", default=1, type=int)
     parser.add_argument("--data", required=True, type=Path, help="a dataset stage's output")
+    parser.add_argument("--store", required=True, type=Path, help="folder of finished runs")
     parser.add_argument("--rows", required=True, type=Path, help="trajectories, to be written")
     parser.add_argument("--runs", required=True, type=Path, help="one row per run, to be written")
-    parser.add_argument("--neurons", required=True, type=Path, help="neuron margins, to be written")
+    parser.add_argument("--neurons", required=True, type=Path, help="neuron margins, likewise")
     main(run, parser)
