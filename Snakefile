@@ -5,6 +5,7 @@ Without --configfile it runs config/demo.yaml; config/README.md explains every k
 """
 
 import sys
+import time
 
 from snakemake.utils import min_version
 
@@ -34,3 +35,16 @@ rule all:
     default_target: True
     input:
         graph.targets,
+
+
+onstart:
+    begun = time.time()
+    try:
+        held = graph.lock()
+    except UserError as error:
+        sys.exit(str(error))
+
+
+onerror:
+    for failure in graph.failures(since=begun):
+        print(failure, file=sys.stderr)

@@ -2,7 +2,8 @@
 
 It covers the syntax trees, without docstrings, of the stage's module and of every module of this
 package that it imports, directly or not, and the pinned versions of the libraries that those
-import. `spec` is exempt: what matters of it are its values, which every rule has as parameters.
+import. Exempt are `spec`, whose values every rule has as parameters, and what cannot change a
+result: the command line's frame (log, lock, record) and the display of progress.
 """
 
 import ast
@@ -14,7 +15,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 PINS = PACKAGE.parent.parent / "envs" / "constraints.txt"
-EXEMPT = {"largestep.spec"}
+EXEMPT = {"largestep.spec", "largestep.stages.command", "largestep.progress"}
 
 #: Distributions whose name is not that of the module they install.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from largestep import spec
+from largestep import locks, provenance, spec
 from largestep.base import UserError
 from largestep.fingerprint import fingerprint
 
@@ -73,6 +73,20 @@ class Graph:
                 own = self.config.experiments[name].train.device
                 place = f"experiments.{name}.train." if own else ""
                 raise UserError(f"{self.source}: {place}{error}") from error
+
+    # The run as a whole
+
+    def lock(self):
+        """Keep other runs out of these results for as long as the returned file is open."""
+        return locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
+
+    def failures(self, since: float) -> list[str]:
+        """What the jobs that failed since a time (seconds of the epoch) said in their logs."""
+        folders = (Path(self.results, "logs"), Path("results/data/logs"))
+        logs = sorted(log for folder in folders for log in folder.rglob("*.log"))
+        recent = [log for log in logs if log.stat().st_mtime >= since]
+        failed = [log for log in recent if log.stat().st_size and not provenance.read(log)]
+        return [log.read_text(errors="replace").strip() for log in failed]
 
     # Files
 

@@ -1,11 +1,12 @@
 """Labelled samples in memory and in a file; later stages read the file and know no source."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from largestep.base import UserError
+from largestep.base import Damaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,35 +27,32 @@ class Loaded:
         """The samples as a safetensors file; equal samples give equal bytes."""
         from safetensors.numpy import save
 
-        tensors = {"X": self.X, "y": self.y, "X_test": self.X_test, "y_test": self.y_test}
-        return save({name: np.ascontiguousarray(t) for name, t in tensors.items() if t is not None})
+        given = {"X": self.X, "y": self.y, "X_test": self.X_test, "y_test": self.y_test}
+        tensors = {name: np.ascontiguousarray(t) for name, t in given.items() if t is not None}
+        return save(tensors, metadata={"sha256": _digest(tensors)})
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
     """X, y, X_test, y_test from a file that the dataset stage made; the last two may be None.
 
-    Raises UserError where the file is missing, cut short, or does not hold labelled samples.
+    Raises Damaged where the file is not as it was written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
     try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: cannot be read as a data set ({error}); delete it") from error
-    X, y, X_test, y_test = (tensors.get(name) for name in ("X", "y", "X_test", "y_test"))
-    untested = X_test is None and y_test is None
-    if not (_are_samples(X, y) and (untested or _are_samples(X_test, y_test))):
-        raise UserError(f"{path}: does not hold labelled samples X and y; delete it")
-    return X, y, X_test, y_test
+        with safe_open(path, "numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+            expected = (file.metadata() or {}).get("sha256")
+    except (SafetensorError, ValueError) as error:
+        raise Damaged(path) from error
+    if _digest(tensors) != expected:
+        raise Damaged(path)
+    return tuple(tensors.get(name) for name in ("X", "y", "X_test", "y_test"))
 
 
-def _are_samples(X: np.ndarray | None, y: np.ndarray | None) -> bool:
-    return (
-        X is not None
-        and y is not None
-        and X.dtype == y.dtype == np.float64
-        and X.ndim == 2
-        and y.shape == X.shape[:1]
-        and bool(np.isfinite(X).all() and (abs(y) == 1).all())
-    )
+def _digest(tensors: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(tensor)
+    return digest.hexdigest()

@@ -1,13 +1,20 @@
 """The columns of every table, and how tables are written: equal contents, equal bytes."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from largestep.base import Damaged
 from largestep.files import replacing
+
+_DIGEST = "largestep.sha256"  # in the file's metadata: the hash of its contents
+_GROUP = 2**20  # rows
 
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
@@ -95,16 +102,57 @@ def write(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
 
 
 def concat(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
-    """Stream tables into one file; memory holds one of them at a time."""
+    """Stream tables into one file, which carries the hash of its contents; memory holds one part
+    at a time."""
+    digest = hashlib.sha256()
     with (
         replacing(path) as partial,
         pq.ParquetWriter(partial, schema, compression="zstd") as writer,
     ):
         for part in parts:
-            writer.write_table(part.select(schema.names).cast(schema))
+            ordered = part.select(schema.names).cast(schema)
+            for start in range(0, len(ordered), _GROUP):
+                group = ordered.slice(start, _GROUP)
+                _add(digest, group)
+                writer.write_table(group)
+        writer.add_key_value_metadata({_DIGEST: digest.hexdigest()})
+
+
+def load(path: Path) -> pa.Table:
+    """The table in a file that `write` or `concat` made; raises Damaged if it has changed since."""
+    digest = hashlib.sha256()
+    try:
+        with pq.ParquetFile(path) as file:
+            groups = [file.read_row_group(k) for k in range(file.num_row_groups)]
+            table = pa.concat_tables(groups) if groups else file.read()
+            expected = file.metadata.metadata[_DIGEST.encode()].decode()
+        for group in groups:
+            _add(digest, group)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise Damaged(path) from error
+    if digest.hexdigest() != expected:
+        raise Damaged(path)
+    return table
 
 
 def read(path: Path, **filters) -> pd.DataFrame:
     """The table at `path` as a frame, only rows whose columns equal the values given."""
-    chosen = [(column, "==", value) for column, value in filters.items()]
-    return pq.read_table(path, filters=chosen or None).to_pandas()
+    table = load(path)
+    for column, value in filters.items():
+        table = table.filter(pc.field(column) == value)
+    return table.to_pandas()
+
+
+def _add(digest, table: pa.Table) -> None:
+    """Add the contents of a table to a hash, whatever its encoding and chunks."""
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        digest.update(f"{name} {column.type} {len(column)}".encode())
+        digest.update(column.is_null().to_numpy(zero_copy_only=False).tobytes())
+        if pa.types.is_string(column.type):
+            column = column.dictionary_encode()
+            digest.update(json.dumps(column.dictionary.to_pylist()).encode())
+            column = column.indices
+        digest.update(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())

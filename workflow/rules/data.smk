@@ -18,4 +18,4 @@ rule dataset:
         "Data set {wildcards.dataset}"
     shell:
         "python -m largestep.stages.dataset --spec {params.spec:q} --root {params.root:q}"
-        " --out {output.data:q} --facts {output.facts:q} --log {log:q}"
+        " --out {output.data:q} --facts {output.facts:q} --code {params.code} --log {log:q}"

@@ -27,4 +27,4 @@ rule figure:
         "python -m largestep.stages.figure --experiment {wildcards.experiment:q}"
         " --spec {params.spec:q} --trajectories {input.trajectories:q} --runs {input.runs:q}"
         " --neurons {input.neurons:q}"
-        " --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} --log {log:q}"
+        " --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} --code {params.code} --log {log:q}"

@@ -17,4 +17,4 @@ rule metrics:
         "Joining {wildcards.table}"
     shell:
         "python -m largestep.stages.metrics --table {wildcards.table}"
-        " --parts {input:q} --out {output:q} --log {log:q}"
+        " --parts {input:q} --out {output:q} --code {params.code} --log {log:q}"

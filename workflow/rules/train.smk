@@ -28,4 +28,4 @@ rule train:
         " --spec {params.spec:q} --seeds {params.seeds} --device {params.device}"
         " --threads {params.threads} --data {input.data:q}"
         " --store results/store"
-        " --rows {output.rows:q} --runs {output.runs:q} --neurons {output.neurons:q} --log {log:q}"
+        " --rows {output.rows:q} --runs {output.runs:q} --neurons {output.neurons:q} --code {params.code} --log {log:q}"

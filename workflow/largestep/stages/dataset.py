@@ -26,4 +26,4 @@ if __name__ == "__main__":
     parser.add_argument("--root", required=True, type=Path, help="the data root")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--facts", required=True, type=Path)
-    main(run, parser)
+    main(run, parser, writes=["out", "facts"])

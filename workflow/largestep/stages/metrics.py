@@ -3,10 +3,7 @@
 import argparse
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from largestep import tables
-from largestep.base import UserError
 from largestep.stages.command import main
 
 SCHEMAS = {
@@ -17,14 +14,7 @@ SCHEMAS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    tables.concat(map(_read, arguments.parts), SCHEMAS[arguments.table], arguments.out)
-
-
-def _read(path: Path):
-    try:
-        return pq.read_table(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: is not a whole Parquet file; delete it") from error
+    tables.concat(map(tables.load, arguments.parts), SCHEMAS[arguments.table], arguments.out)
 
 
 if __name__ == "__main__":
@@ -32,4 +22,4 @@ if __name__ == "__main__":
     parser.add_argument("--table", required=True, choices=SCHEMAS)
     parser.add_argument("--parts", nargs="*", type=Path, default=[])
     parser.add_argument("--out", required=True, type=Path)
-    main(run, parser)
+    main(run, parser, reads=["parts"], writes=["out"])

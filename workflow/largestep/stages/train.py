@@ -52,4 +52,4 @@ if __name__ == "__main__":
     parser.add_argument("--rows", required=True, type=Path, help="trajectories, to be written")
     parser.add_argument("--runs", required=True, type=Path, help="one row per run, to be written")
     parser.add_argument("--neurons", required=True, type=Path, help="neuron margins, likewise")
-    main(run, parser)
+    main(run, parser, reads=["data"], writes=["rows", "runs", "neurons"])

@@ -1,0 +1,131 @@
+"""Only what changed runs again: real Snakemake runs after one change each."""
+
+import os
+import re
+
+import pytest
+
+TINY_JOBS = {"dataset": 3, "train": 4, "metrics": 3, "figure": 3, "report_page": 1}
+
+
+def test_everything_is_there(finished):
+    expected = [
+        "metrics/trajectories.parquet",
+        "metrics/runs.parquet",
+        "metrics/neurons.parquet",
+        "figures/xor.svg",
+        "figures/points.pdf",
+        "figures/digits.png",
+        "report.html",
+    ]
+    for name in expected:
+        assert (finished.results / name).stat().st_size > 0
+
+
+def test_second_run_does_nothing_and_says_so(finished):
+    process = finished.run("--cores", "2")
+    assert process.returncode == 0 and "Nothing to be done" in process.stdout
+
+
+def test_comments_docstrings_and_touches_are_no_changes(rerun):
+    package = rerun.root / "workflow" / "largestep"
+    for path in [*package.rglob("*.py"), *rerun.root.rglob("*.smk"), rerun.root / "Snakefile"]:
+        path.write_text(path.read_text() + "\n# a comment\n")
+    rerun.edit("workflow/largestep/engine.py", '"""Full-batch', '"""A new docstring. Full-batch')
+    for path in rerun.root.rglob("*"):
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path)
+    assert rerun.ran() == {}
+
+
+def test_a_panel_redraws_its_figures_and_the_report(rerun):
+    path = rerun.root / "workflow/largestep/panels/neuron_margins.py"
+    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    assert rerun.ran() == {"figure": 1, "report_page": 1}
+
+
+def test_the_engine_retrains_everything(rerun):
+    path = rerun.root / "workflow/largestep/engine.py"
+    path.write_text(path.read_text() + "\nUNUSED = 1\n")
+    counted = rerun.ran("-n")
+    assert counted == {name: count for name, count in TINY_JOBS.items() if name != "dataset"}
+
+
+def test_a_plotting_library_redraws_figures_only(rerun):
+    path = rerun.root / "envs" / "constraints.txt"
+    path.write_text(re.sub(r"seaborn==.*", "seaborn==99.0", path.read_text()))
+    counted = rerun.ran("-n")
+    assert counted["figure"] == 3 and not {"train", "metrics", "dataset"} & counted.keys()
+
+
+def test_a_new_stepsize_trains_alone(rerun):
+    before = set((rerun.root / "results/store").iterdir())
+    rerun.content["experiments"]["xor"]["train"]["eta"] = [1, 5, 20]
+    rerun.configure()
+    counted = rerun.ran()
+    assert counted["train"] == 2 and "dataset" not in counted
+    assert len(set((rerun.root / "results/store").iterdir()) - before) == 2  # a run per seed
+
+
+def test_a_removed_stepsize_and_a_new_name_train_nothing(rerun):
+    before = set((rerun.root / "results/store").iterdir())
+    experiments = rerun.content["experiments"]
+    experiments["renamed"] = experiments.pop("xor")
+    experiments["renamed"]["train"]["eta"] = [20]
+    rerun.configure()
+    rerun.ran()
+    assert set((rerun.root / "results/store").iterdir()) == before
+
+
+def test_a_new_seed_trains_alone(rerun):
+    rerun.content["experiments"]["xor"]["train"]["seeds"] = [0, 1, 2]
+    rerun.configure()
+    assert rerun.ran("-n")["train"] == 1
+
+
+def test_more_steps_continue_and_equal_a_run_of_that_length(rerun, project):
+    for one in (rerun, project):
+        one.content["experiments"]["xor"]["train"]["steps"] = 300
+        one.configure()
+        one.ran()
+    assert rerun.tables() == project.tables()
+
+
+def test_cores_do_not_change_a_byte(finished, project):
+    process = project.run("--cores", "1")
+    assert process.returncode == 0
+    assert project.tables() == finished.tables()
+
+
+def test_a_lost_upstream_file_is_made_again_though_later_ones_exist(rerun):
+    (rerun.results / "runs/xor/seed=1.parquet").unlink()
+    counted = rerun.ran()
+    assert counted["train"] == 1
+    assert rerun.ran() == {}
+
+
+def test_a_failed_upstream_job_is_not_forgotten(rerun):
+    rerun.content["experiments"]["xor"]["model"]["initial_weights"] = "w.npy"
+    (rerun.root / "w.npy").write_bytes(b"no array")
+    rerun.configure()
+    process = rerun.run("--cores", "2")
+    assert process.returncode != 0 and "cannot read w.npy" in process.stdout
+    process = rerun.run("--cores", "2")
+    assert process.returncode != 0 and "cannot read w.npy" in process.stdout
+    del rerun.content["experiments"]["xor"]["model"]["initial_weights"]
+    rerun.configure()
+    rerun.ran()
+
+
+@pytest.mark.parametrize("table", ["metrics/runs.parquet", "runs/xor/seed=0.parquet"])
+def test_verify_notices_a_changed_file(rerun, table):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "largestep.stages.verify"]
+    options = {"cwd": rerun.root, "env": rerun.environment, "capture_output": True, "text": True}
+    assert subprocess.run(command, **options).returncode == 0
+    path = rerun.results / table
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    process = subprocess.run(command, **options)
+    assert process.returncode == 1 and f"results/tiny/{table}: is not the file" in process.stderr

@@ -1,0 +1,35 @@
+"""Show the size of the run store; with --prune, delete the runs that no result uses."""
+
+import argparse
+from pathlib import Path
+
+from largestep import tables
+from largestep.stages.command import main
+from largestep.store import Store
+
+
+def run(arguments: argparse.Namespace) -> None:
+    store = Store(arguments.results / "store")
+    sizes = store.keys()
+    used = {
+        key
+        for path in arguments.results.glob("*/runs/*/*.runs.parquet")
+        for key in tables.read(path)["key"]
+    }
+    unused = sizes.keys() - used
+    print(f"{len(sizes)} runs, {_mib(sizes.values())}")
+    print(f"{len(unused)} of them used by no result, {_mib(sizes[key] for key in unused)}")
+    if arguments.prune:
+        store.prune(keep=used)
+        print(f"deleted {len(unused)} runs")
+
+
+def _mib(sizes) -> str:
+    return f"{sum(sizes) / 2**20:.1f} MiB"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--prune", action="store_true")
+    main(run, parser)
