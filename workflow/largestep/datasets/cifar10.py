@@ -37,6 +37,9 @@ class CIFAR10(Images):
         folder = self._folder(root)
         return count_images(folder, self.classes) if folder else 2 * PER_CLASS
 
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        return self.n or self.available(root), 32 * 32 * 3, 2 * 1000
+
     def fetch(self, root: Path) -> None:
         if not (torchvision_data.has_cifar10(root) or self._folder(root)):
             torchvision_data.fetch_cifar10(root)

@@ -35,6 +35,13 @@ class Dataset(Spec):
     def check(self, root: Path) -> None:
         """Raise UserError ("key: text") for what is wrong and can be known without reading."""
 
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        """Training samples n, dimension d and test samples, known without reading the data.
+
+        Where images are not there yet, the largest that they can be.
+        """
+        raise NotImplementedError
+
     def fetch(self, root: Path) -> None:
         """Download what is missing under `root`; most sources download nothing."""
 

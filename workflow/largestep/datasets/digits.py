@@ -45,6 +45,10 @@ class Digits(_DigitImages):
     def available(self, root: Path) -> int:
         return without_held_out(self._pool_size())
 
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        available = self.available(root)
+        return self.n or available, 8 * 8, self._pool_size() - available
+
     def open(self, root: Path) -> Source:
         import sklearn
         from sklearn.datasets import load_digits
@@ -66,6 +70,9 @@ class MNIST(_DigitImages):
 
     def available(self, root: Path) -> int:
         return self._pool_size()
+
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        return self.n or self.available(root), 28 * 28, 10_000
 
     def fetch(self, root: Path) -> None:
         torchvision_data.fetch_mnist(root)

@@ -45,6 +45,16 @@ class ImageFolder(Images):
             raise UserError(f"root: {folder} must be a folder that has train/ and test/")
         return count_images(folder, self.classes)
 
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        (train, more), tests = (
+            _list_images(root / self.root, split, self.classes) for split in ("train", "test")
+        )
+        try:
+            d = _read_image(train[0]).size
+        except UserError:
+            d = 0  # the dataset stage says what is wrong with it
+        return self.n or len(train + more), d, sum(map(len, tests))
+
     def open(self, root: Path) -> Source:
         return open_folder(root / self.root, self.classes, f"image folder {self.root}")
 

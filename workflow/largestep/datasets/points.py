@@ -34,6 +34,9 @@ class XOR(_Points):
     def label(self) -> str:
         return "XOR"
 
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        return 4, 2, 0
+
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         X = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]], dtype=np.float64)
         return X, -X[:, 0] * X[:, 1]
@@ -47,6 +50,9 @@ class FivePoints(_Points):
     @property
     def label(self) -> str:
         return "five points"
+
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        return 5, 3, 0
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         X = [[0.05, 1, 2], [0.05, -2, 1], [-1, 0, 2], [0.05, -2, -2], [0.05, 1, -2]]
@@ -74,6 +80,9 @@ class Margin(_Points):
     @property
     def label(self) -> str:
         return f"margin generator (n = {self.n}, d = {self.d}, gamma = {self.gamma:g})"
+
+    def shape(self, root: Path) -> tuple[int, int, int]:
+        return self.n, self.d, 0
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(self.seed)

@@ -1,0 +1,154 @@
+"""Memory, time and GPUs that a train job asks a cluster for, from the shape of its grid.
+
+A request must not be too small (SLURM kills the job) and should not be far too large (it waits
+longer in the queue), so these are estimates with a stated margin, and grow when a job is tried
+again. A job that ran out of time continues from its last checkpoint.
+
+The constants were measured on a two-core x86-64 machine; tests/unit/test_resources.py compares
+the memory with real jobs. Those for CUDA are assumptions, deliberately low.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from largestep.models import AnyModel
+from largestep.spec import Experiment
+
+MB = 2**20
+
+#: Resident memory of a train job before it has read anything: Python, torch, pyarrow (measured
+#: 320 MB on the CPU; CUDA keeps a few GB of its libraries in the host's memory).
+BASE_BYTES = {"cpu": 350 * MB, "cuda": 4000 * MB}
+
+#: Work on the record of a grid: tables, and the per-step scalars under digestion (measured).
+RECORD_BYTES = 200 * MB
+
+#: Floating-point operations per second of one core in float64: a third of what was measured.
+CPU_RATE = 4e9
+
+#: Seconds per run and step that a tensor library spends on its calls (measured: 2e-4).
+CPU_CALL = 3e-4
+
+#: The same for CUDA, where all runs of a grid share the calls (assumed).
+CUDA_RATE, CUDA_CALL = 1e12, 1e-3
+
+#: Start of Python, Snakemake and torch on a node with a slow shared file system, in seconds.
+START = 120.0
+
+#: Estimates are multiplied by these, and again by the number of the attempt.
+MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
+
+#: Nothing asks for more, in minutes; a longer job continues from a checkpoint when tried again.
+LONGEST = 24 * 60
+
+#: A job below these bounds is small: several go into one submission.
+SMALL_MINUTES, SMALL_MB = 15, 2000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A grid of R runs: samples n, dimension d, test samples, and what is done with them."""
+
+    model: AnyModel
+    n: int
+    d: int
+    tests: int
+    runs: int
+    steps: int
+    itemsize: int
+    neurons: bool
+    device: str
+    threads: int
+
+    @classmethod
+    def of(cls, experiment: Experiment, seeds: int, device: str, threads: int, root: Path):
+        """The grid of one job that trains `seeds` seeds. root: the data root."""
+        train = experiment.train
+        n, d, tests = experiment.dataset.shape(root)
+        return cls(
+            experiment.model,
+            n,
+            d,
+            tests,
+            runs=seeds * len(experiment.stepsizes),
+            steps=train.steps,
+            itemsize=4 if train.dtype == "float32" else 8,
+            neurons=train.record.neurons,
+            device=device,
+            threads=threads,
+        )
+
+    @cached_property
+    def weights(self) -> int:
+        """Trained weights of one run."""
+        return sum(out * into for out, into in self.model.layer_shapes(self.d))
+
+    @property
+    def gram(self) -> bool:
+        """Whether a two-layer net is iterated by its pre-activations (layouts.py)."""
+        return self.model.kind == "two_layer" and self.n < 2 * self.d
+
+
+def gpus(shape: Shape) -> int:
+    """One for a job on CUDA, none for a job on the CPU."""
+    return int(shape.device == "cuda")
+
+
+def memory(shape: Shape, attempt: int = 1) -> int:
+    """Megabytes of the host's memory.
+
+    Derived by counting arrays: samples as read, hashed and converted; the Gram matrices where
+    they are used; per run the weights (now, at first, at half time, gradient, checkpoint and
+    temporaries) and the activations with their slopes; the neurons' record.
+    """
+    rows = shape.n + shape.tests
+    samples = rows * shape.d * (3 * 8 + shape.itemsize)
+    gram = rows * shape.n * shape.itemsize if shape.gram else 0
+    hidden = [out for out, _ in shape.model.layer_shapes(shape.d)]
+    activations = 8 * (shape.n + shape.tests) * sum(hidden)
+    per_run = shape.itemsize * (8 * shape.weights + activations)
+    record = 0
+    if shape.neurons:
+        record = 100 * _recorded(shape.steps) * shape.model.m * shape.runs
+    arrays = samples + gram + per_run * shape.runs + record
+    total = BASE_BYTES[shape.device] + RECORD_BYTES + arrays
+    return math.ceil(attempt * MEMORY_MARGIN * total / MB)
+
+
+def minutes(shape: Shape, attempt: int = 1) -> int:
+    """Minutes of wall-clock time, at most `LONGEST`.
+
+    Operations of one step, counted as 2 per multiplication and addition: two products with the
+    Gram matrix's or the data's size for a two-layer net, three per layer for an MLP.
+    """
+    work = _operations(shape) * shape.runs
+    if shape.device == "cuda":
+        step = work / CUDA_RATE + CUDA_CALL
+    else:
+        rate = CPU_RATE * (8 / shape.itemsize)
+        step = work / rate + CPU_CALL * shape.runs
+    seconds = START + TIME_MARGIN * step * shape.steps
+    return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def small(shape: Shape) -> bool:
+    """Whether the job is so small that a submission of its own is not worth it."""
+    light = minutes(shape) <= SMALL_MINUTES and memory(shape) <= SMALL_MB
+    return light and not gpus(shape) and shape.threads == 1
+
+
+def _operations(shape: Shape) -> float:
+    """Floating-point operations of one run's step."""
+    layers = shape.model.layer_shapes(shape.d)
+    elementwise = 50 * shape.n * sum(out for out, _ in layers)
+    if shape.gram:
+        return 2 * shape.n**2 * shape.model.m + elementwise
+    products = 4 if shape.model.kind == "two_layer" else 6
+    return products * shape.n * shape.weights + elementwise
+
+
+def _recorded(steps: int) -> int:
+    """Recorded steps, at most: 64 per decade and the powers of two (record.py)."""
+    return math.ceil(64 * math.log10(steps + 1)) + steps.bit_length() + 2
