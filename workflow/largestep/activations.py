@@ -117,7 +117,7 @@ class HuberizedReLU(Activation):
     """0 below 0, z^2 / 2h up to h, z - h/2 beyond."""
 
     name: Literal["huberized_relu"]
-    h: float = Field(1.0, gt=0)
+    h: float = Field(1.0, gt=0, description="where the slope reaches 1")
 
     def value_and_slope(self, z):
         slope = (z / self.h).clamp_(0, 1)
@@ -130,7 +130,7 @@ class HuberizedReLU(Activation):
 class _Leaky(Activation):
     """c z + (1 - c) phi(z)."""
 
-    c: float = Field(0.5, ge=0, lt=1)
+    c: float = Field(0.5, ge=0, lt=1, description="slope of the linear part")
     base: ClassVar[type[Activation]]
 
     def _inner(self) -> Activation:
@@ -145,25 +145,31 @@ class _Leaky(Activation):
 
 
 class LeakySoftplus(_Leaky):
-    """The paper's phi_c; its figures use c = 0.5."""
+    """c z + (1 - c) softplus(z), the paper's phi_c; its figures use c = 0.5."""
 
     name: Literal["leaky_softplus"]
     base = Softplus
 
 
 class LeakyGELU(_Leaky):
+    """c z + (1 - c) GELU(z)."""
+
     name: Literal["leaky_gelu"]
     base = GELU
 
 
 class LeakySiLU(_Leaky):
+    """c z + (1 - c) SiLU(z)."""
+
     name: Literal["leaky_silu"]
     base = SiLU
 
 
 class LeakyHuberizedReLU(_Leaky):
+    """c z + (1 - c) phi(z), phi the Huberized ReLU."""
+
     name: Literal["leaky_huberized_relu"]
-    h: float = Field(1.0, gt=0)
+    h: float = Field(1.0, gt=0, description="where the slope reaches 1")
     base = HuberizedReLU
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from largestep import locks, provenance, spec
+from largestep import locks, provenance, resources, spec
 from largestep.base import UserError
 from largestep.fingerprint import fingerprint
 
@@ -126,6 +126,10 @@ class Graph:
     def dataset_spec(self, wildcards) -> str:
         return spec.to_json(self.datasets[wildcards.dataset])
 
+    def root(self, wildcards) -> str:
+        """The data root, for sources that read from it; another root then means other data."""
+        return str(self.data_root) if self.datasets[wildcards.dataset].uses_root else "."
+
     def dataset_file(self, wildcards) -> str:
         return f"results/data/{self.experiment(wildcards).dataset.key}.safetensors"
 
@@ -141,6 +145,35 @@ class Graph:
     def weight_file(self, wildcards) -> list[str]:
         file = self.experiment(wildcards).model.weight_file
         return [file] if file else []
+
+    # What a job asks of the machine or of a cluster
+
+    def memory(self, wildcards, attempt: int) -> int:
+        return resources.memory(self._shape(wildcards), attempt)
+
+    def minutes(self, wildcards, attempt: int) -> int:
+        return resources.minutes(self._shape(wildcards), attempt)
+
+    def gpus(self, wildcards) -> int:
+        return resources.gpus(self._shape(wildcards))
+
+    def group(self, wildcards) -> str | None:
+        """Small jobs form a group: on a cluster, several of them share a submission."""
+        return "small" if resources.small(self._shape(wildcards)) else None
+
+    def _shape(self, wildcards) -> resources.Shape:
+        experiment = self.experiment(wildcards)
+        return resources.Shape.of(
+            experiment,
+            self._samples[experiment.dataset.key],
+            len(self.seeds(wildcards)),
+            self.config.device_of(wildcards.experiment),
+            self.config.threads,
+        )
+
+    @cached_property
+    def _samples(self) -> dict[str, tuple[int, int, int]]:
+        return {key: dataset.shape(self.data_root) for key, dataset in self.datasets.items()}
 
     def figure_spec(self, wildcards) -> str:
         """The experiment: a figure's axes and references depend on its model and data set."""

@@ -36,7 +36,7 @@ def _must_be(what: str) -> WrapValidator:
 
 
 class _Model(Spec):
-    activation: AnyActivation
+    activation: AnyActivation = Field(description="by its name")
     scale: float = Field(1.0, gt=0, description="factor on the initial weights")
 
     @property
@@ -69,14 +69,16 @@ class TwoLayer(_Model):
     """f(w; x) = sum_j c_j phi(x . w_j) with fixed c_j = a_j / m: +1/m first, then -1/m."""
 
     kind: Literal["two_layer"]
-    width: Width | None = None
-    output_weights: Vector | None = None
+    width: Width | None = Field(None, description="number m of neurons")
+    output_weights: Vector | None = Field(
+        None, description="c_j; +1/m (first half) and -1/m (second half) where not given"
+    )
     initial_weights: Annotated[
         Literal["standard_normal", "zero"] | WeightFile | Matrix,
         _must_be(
             "standard_normal, zero, a .npy or .safetensors file, or a list of numbers per neuron"
         ),
-    ] = "standard_normal"
+    ] = Field("standard_normal", description="a distribution, a file, or the numbers")
 
     @model_validator(mode="after")
     def _balanced(self):
@@ -136,11 +138,13 @@ class MLP(_Model):
     """Bias-free multilayer perceptron d - widths - 1, all layers trained."""
 
     kind: Literal["mlp"]
-    widths: Annotated[tuple[Width, ...], Field(strict=False, min_length=1, max_length=64)]
+    widths: Annotated[tuple[Width, ...], Field(strict=False, min_length=1, max_length=64)] = Field(
+        description="of the hidden layers"
+    )
     initial_weights: Annotated[
         Literal["uniform_fan_in"] | WeightFile | Annotated[tuple[Matrix, ...], Field(strict=False)],
         _must_be("uniform_fan_in, a .safetensors file, or a matrix (list of lists) per layer"),
-    ] = "uniform_fan_in"
+    ] = Field("uniform_fan_in", description="U(+-1/sqrt(fan_in)), a file, or the numbers")
 
     @property
     def order(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,9 +39,9 @@ class Train(Spec):
     seeds: Seeds = Field(description="seeds of the initial weights")
     seeds_per_job: int = Field(1, ge=1, le=20_000, description="seeds trained in one batch")
     steps: int = Field(ge=1, le=10**9, description="number of updates T")
-    dtype: Literal["float32", "float64"] = "float64"
+    dtype: Literal["float32", "float64"] = Field("float64", description="of weights and data")
     device: Device | None = Field(None, description="overrides the top-level device")
-    record: Record = Record()
+    record: Record = Field(Record(), description="what else to keep")
 
     @model_validator(mode="after")
     def _one_grid(self):
@@ -53,9 +54,12 @@ class Train(Spec):
                 raise ValueError(f"{key}: values must differ (got {twice:g} more than once)")
         return self
 
-    @property
+    @cached_property
     def jobs(self) -> dict[str, tuple[int, ...]]:
-        """Seeds of each train job, by the name that its files carry: "3", or "0-4" for a batch."""
+        """Seeds of each train job, by the name that its files carry.
+
+        "3", "0-4" for consecutive seeds, "1_5_7" for others, "1_and_99_more" where that were long.
+        """
         size = self.seeds_per_job
         groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
         return {_job_name(group): group for group in groups}
@@ -64,12 +68,10 @@ class Train(Spec):
 class Figure(Spec):
     """Which panels stand side by side in the experiment's figure, and what to see in them."""
 
-    panels: Annotated[tuple[Literal[PANELS], ...], Field(strict=False, min_length=1)] = (
-        "loss",
-        "scaled_loss",
-        "normalized_margin",
+    panels: Annotated[tuple[Literal[PANELS], ...], Field(strict=False, min_length=1)] = Field(
+        ("loss", "scaled_loss", "normalized_margin"), description="from left to right"
     )
-    title: Text = ""
+    title: Text = Field("", description="the experiment's name where it is not given")
     paper: Text = Field("", description="what the paper states or shows")
     ours: Text = Field("", description="what we chose, because the paper does not state it")
     stand_in: Text = Field("", description="what this stands in for, where the data differ")
@@ -78,10 +80,10 @@ class Figure(Spec):
 class Experiment(Spec):
     """One network on one data set, trained over a grid."""
 
-    dataset: AnyDataset
-    model: AnyModel
-    train: Train
-    figure: Figure = Figure()
+    dataset: AnyDataset = Field(description="by its source")
+    model: AnyModel = Field(description="by its kind")
+    train: Train = Field(description="stepsizes, seeds, steps")
+    figure: Figure = Field(Figure(), description="how to draw it, and what it shows")
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -118,10 +120,14 @@ class Config(Spec):
     """A whole configuration file."""
 
     name: Name = Field(description="results go to results/<name>/")
-    device: Device = "auto"
-    threads: int = Field(1, ge=1, le=1024, description="per train job")
-    data_root: str = Field("data", min_length=1, max_length=4096)
-    experiments: Annotated[dict[Name, Experiment], Field(min_length=1, max_length=10_000)]
+    device: Device = Field("auto", description="auto takes a CUDA device where there is one")
+    threads: int = Field(1, ge=1, le=1024, description="per train job, whatever --cores says")
+    data_root: str = Field(
+        "data", min_length=1, max_length=4096, description="folder of downloads and image folders"
+    )
+    experiments: dict[Name, Experiment] = Field(
+        min_length=1, max_length=10_000, description="each is trained, measured and drawn"
+    )
 
     def device_of(self, experiment: str) -> str:
         return self.experiments[experiment].train.device or self.device
@@ -160,7 +166,11 @@ def _job_name(seeds: tuple[int, ...]) -> str:
     if len(seeds) == 1:
         return str(seeds[0])
     consecutive = seeds == tuple(range(seeds[0], seeds[0] + len(seeds)))
-    return f"{seeds[0]}-{seeds[-1]}" if consecutive else "_".join(map(str, seeds))
+    if consecutive:
+        return f"{seeds[0]}-{seeds[-1]}"
+    # A name is unique among the jobs of an experiment, since no two share their first seed.
+    name = "_".join(map(str, seeds))
+    return name if len(name) <= 64 else f"{seeds[0]}_and_{len(seeds) - 1}_more"
 
 
 #: Pydantic's words where they speak of Python rather than of YAML.

@@ -8,11 +8,12 @@ rule dataset:
         "results/data/benchmarks/dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset="[^/]+",
+    localrule: True  # the nodes of a cluster may have no network
     conda:
         "../../envs/environment.yaml"
     params:
         spec=graph.dataset_spec,
-        root=graph.data_root,
+        root=graph.root,
         code=fingerprint("stages.dataset"),
     message:
         "Data set {wildcards.dataset}"
