@@ -20,7 +20,7 @@ MB = 2**20
 
 #: Resident memory of a train job before it has read anything: Python, torch, pyarrow (measured
 #: 320 MB on the CPU; CUDA keeps a few GB of its libraries in the host's memory).
-BASE_BYTES = {"cpu": 350 * MB, "cuda": 4000 * MB}
+BASE_BYTES, BASE_CUDA_BYTES = 350 * MB, 4000 * MB
 
 #: Work on the record of a grid: tables, and the per-step scalars under digestion (measured).
 RECORD_BYTES = 200 * MB
@@ -47,6 +47,11 @@ LONGEST = 24 * 60
 SMALL_MINUTES, SMALL_MB = 15, 2000
 
 
+#: Where a machine has NVIDIA GPUs. `device: auto` takes a GPU where the graph is started on one;
+#: a cluster's nodes show a job only what it asked for.
+_DRIVER = Path("/dev/nvidiactl")
+
+
 @dataclass(frozen=True)
 class Shape:
     """A grid of R runs: samples n, dimension d, test samples, and what is done with them."""
@@ -59,14 +64,21 @@ class Shape:
     steps: int
     itemsize: int
     neurons: bool
-    device: str
+    cuda: bool
     threads: int
 
     @classmethod
-    def of(cls, experiment: Experiment, seeds: int, device: str, threads: int, root: Path):
-        """The grid of one job that trains `seeds` seeds. root: the data root."""
+    def of(
+        cls,
+        experiment: Experiment,
+        samples: tuple[int, int, int],
+        seeds: int,
+        device: str,
+        threads: int,
+    ) -> "Shape":
+        """The grid of one job that trains `seeds` seeds. samples: the data set's `shape`."""
         train = experiment.train
-        n, d, tests = experiment.dataset.shape(root)
+        n, d, tests = samples
         return cls(
             experiment.model,
             n,
@@ -76,7 +88,7 @@ class Shape:
             steps=train.steps,
             itemsize=4 if train.dtype == "float32" else 8,
             neurons=train.record.neurons,
-            device=device,
+            cuda=device == "cuda" or (device == "auto" and _DRIVER.exists()),
             threads=threads,
         )
 
@@ -93,7 +105,7 @@ class Shape:
 
 def gpus(shape: Shape) -> int:
     """One for a job on CUDA, none for a job on the CPU."""
-    return int(shape.device == "cuda")
+    return int(shape.cuda)
 
 
 def memory(shape: Shape, attempt: int = 1) -> int:
@@ -113,7 +125,7 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     if shape.neurons:
         record = 100 * _recorded(shape.steps) * shape.model.m * shape.runs
     arrays = samples + gram + per_run * shape.runs + record
-    total = BASE_BYTES[shape.device] + RECORD_BYTES + arrays
+    total = (BASE_CUDA_BYTES if shape.cuda else BASE_BYTES) + RECORD_BYTES + arrays
     return math.ceil(attempt * MEMORY_MARGIN * total / MB)
 
 
@@ -124,7 +136,7 @@ def minutes(shape: Shape, attempt: int = 1) -> int:
     Gram matrix's or the data's size for a two-layer net, three per layer for an MLP.
     """
     work = _operations(shape) * shape.runs
-    if shape.device == "cuda":
+    if shape.cuda:
         step = work / CUDA_RATE + CUDA_CALL
     else:
         rate = CPU_RATE * (8 / shape.itemsize)

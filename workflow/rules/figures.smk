@@ -16,6 +16,7 @@ rule figure:
         f"{graph.results}/logs/figure/{{experiment}}.log",
     benchmark:
         f"{graph.results}/benchmarks/figure/{{experiment}}.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -9,6 +9,7 @@ rule metrics:
         f"{graph.results}/benchmarks/metrics/{{table}}.tsv"
     wildcard_constraints:
         table="trajectories|runs|neurons",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

@@ -11,6 +11,7 @@ rule report_page:
         ),
     log:
         f"{graph.results}/logs/report.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     shell:

@@ -11,10 +11,16 @@ rule train:
     benchmark:
         f"{graph.results}/benchmarks/train/{{experiment}}/seed={{job}}.tsv"
     wildcard_constraints:
-        job="[0-9_-]+",
+        job="[^/.]+",
+    group:
+        graph.group
     conda:
         "../../envs/environment.yaml"
     threads: graph.config.threads
+    resources:
+        mem_mb=graph.memory,
+        runtime=graph.minutes,
+        gpu=graph.gpus,
     params:
         spec=graph.train_spec,
         seeds=graph.seeds,
