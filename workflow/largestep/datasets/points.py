@@ -69,7 +69,7 @@ class Margin(_Points):
     n: int = Field(ge=2, le=10**6, multiple_of=2, description="samples")
     d: int = Field(ge=2, le=10**6, description="dimension")
     gamma: float = Field(gt=0, le=0.5, description="margin of the direction e1")
-    seed: Seed = 0
+    seed: Seed = Field(0, description="of the generator")
 
     @model_validator(mode="after")
     def _fits(self):
