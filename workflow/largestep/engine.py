@@ -5,14 +5,14 @@ one step; `train` drives it and keeps the record. Nothing is read back from the 
 the loop.
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from largestep.layouts import SCALARS, Layout, Problem, arrange, inner, squares
+from largestep.layouts import SCALARS, Layout, Problem, arrange
 from largestep.record import Running, Watch, row_steps
 
 #: Columns that `train` records at each row step, in this order.
@@ -31,7 +31,14 @@ COLUMNS = (
     "moving_fraction",
 )
 
-_SERIES_BYTES = 2**26
+_MEANS = slice(COLUMNS.index("running_mean_loss"), COLUMNS.index("running_mean_slope") + 1)
+
+#: Run-steps whose scalars are digested at a time: enough to make calls cheap, few enough to stay
+#: in the cache.
+_STRETCH = 8192
+
+#: Seconds after which `progress` is heard again.
+_BREATH = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,82 +74,122 @@ def train(
     stepsizes: (R,) float64, the steps taken. start: the `state` of an earlier result whose
     runs continue; rows then begin at its step. `progress` hears the step now and then.
     """
+    first = int(start["step"][0]) if start else 0
+    targets, runs = row_steps(first, steps), len(stepsizes)
+    rows = stepsizes.new_empty(len(targets), len(COLUMNS), runs)
+    count = max(1, _memory(stepsizes.device) // _bytes_per_run(problem, weights))
+    done = []
+    for begin in range(0, runs, count):
+        part = slice(begin, begin + count)
+        done.append(
+            _train(
+                problem,
+                [layer[part] for layer in weights],
+                stepsizes[part],
+                targets,
+                replace(watch, stable_threshold=watch.stable_threshold[part]),
+                rows[..., part],
+                neurons,
+                _share(progress, first, steps, begin / runs, min(count, runs - begin) / runs),
+                {name: tensor[part] for name, tensor in start.items()} if start else None,
+            )
+        )
+    running, details, states = zip(*done, strict=True)
+    details = torch.cat(details, dim=2) if neurons else None
+    return Trained(targets, rows, _joined(running), details, _joined(states))
+
+
+def _train(problem, weights, stepsizes, targets, watch, rows, neurons, progress, start):
+    """`train` for runs that fit into memory together: fills `rows` and returns the running
+    quantities, the neurons' (or None) and the state."""
     layout = arrange(problem, weights, stepsizes)
     running = Running(watch, stepsizes, len(problem.y), torch.finfo(problem.X.dtype).eps)
-    first, half = 0, weights
     if start:
-        first = int(start["step"][0])
         layout.load(start)
         running.load(start)
-        half = [start[f"half{k}"] for k in range(len(weights))]
 
-    targets = row_steps(first, steps)
-    rows = stepsizes.new_empty(len(targets), len(COLUMNS), len(stepsizes))
-    single_neurons = []
-    longest = max((b - a for a, b in pairwise(targets)), default=1)
-    capacity = max(1, min(longest, _SERIES_BYTES // (8 * len(SCALARS) * len(stepsizes))))
-    series = rows.new_empty(capacity + 1, len(SCALARS), len(stepsizes))
+    series = rows.new_empty(_STRETCH // len(stepsizes) + 2, len(SCALARS), len(stepsizes))
+    step, filled, waiting, details, pace = targets[0], 0, [], [], 1.0
+
+    def digest():
+        """Take in series[:filled] and complete the waiting rows with running means."""
+        nonlocal filled
+        sums = running.digest(series[:filled], step - filled)
+        for row, place, at in waiting:
+            row[_MEANS] = sums[:, place] / at if at else torch.nan
+        series[0] = series[filled]
+        filled = 0
+        waiting.clear()
+
+    def snapshot():
+        state = {name: tensor.clone() for name, tensor in layout.state().items()}
+        return state | {"squared_norm": series[filled, 2].clone()}
+
     layout.measure(series[0])
-    step = first
+    half = snapshot()
+    if start:
+        half = {name: start[f"half_{name}"] for name in half}
     for target, row in zip(targets, rows, strict=True):
         while step < target:
-            count = min(target - step, capacity)
-            for i in range(1, count + 1):
-                layout.update()
-                layout.measure(series[i])
-            running.digest(series[:count], step)
-            series[0] = series[count]
+            if filled == len(series) - 1:
+                digest()
+            count = min(target - step, len(series) - 1 - filled, max(1, int(_BREATH / pace)))
+            begun = time.perf_counter()
+            layout.advance(series[filled + 1 : filled + count + 1])
+            pace = (time.perf_counter() - begun) / count
+            filled += count
             step += count
             progress(step)
-        values = _observe(problem, layout, series[0], running, step)
-        values |= _directions(layout.layers(), weights, half, step)
-        torch.stack([values[name] for name in COLUMNS], out=row)
+        power_of_two = step > 1 and step & (step - 1) == 0
+        _observe(problem, layout, series[filled], watch.order, half if power_of_two else None, row)
+        waiting.append((row, filled, step))
         if neurons:
-            single_neurons.append(_neurons(problem, layout.layers()[0]))
-        if step and step & (step - 1) == 0:
-            half = [layer.clone() for layer in layout.layers()]
+            details.append(_neurons(problem, layout.layers()[0]))
+        if power_of_two or step == 1:
+            half = snapshot()
+    digest()
 
-    state = layout.state() | running.state | {f"half{k}": layer for k, layer in enumerate(half)}
-    state["step"] = torch.full(stepsizes.shape, steps)
+    state = layout.state() | running.state | {f"half_{name}": half[name] for name in half}
+    state["step"] = torch.full_like(stepsizes, step, dtype=torch.int64)
     total = running.copy()
-    total.digest(series[:1], steps)
-    details = torch.stack(single_neurons) if neurons else None
-    return Trained(targets, rows, total.state, details, state)
+    total.digest(series[:1], step)
+    return total.state, torch.stack(details) if neurons else None, state
 
 
 def _observe(
-    problem: Problem, layout: Layout, scalars: Tensor, running: Running, step: int
-) -> dict[str, Tensor]:
-    """Recorded quantities of the measured point, each (R,)."""
+    problem: Problem,
+    layout: Layout,
+    scalars: Tensor,
+    order: int,
+    half: dict[str, Tensor] | None,
+    row: Tensor,
+) -> None:
+    """Write the recorded quantities of the measured point, but for the running means, into `row`.
+
+    half: the state at half the step, at powers of two.
+    """
     loss, margin, squared_norm, squared_grad_norm, _ = scalars
-    norm = squared_norm.sqrt()
-    test_accuracy = torch.full_like(loss, torch.nan)
+    norm, nothing = squared_norm.sqrt(), torch.full_like(loss, torch.nan)
+    cosine = test_accuracy = nothing
+    if half is not None:
+        cosine = layout.inner(half) / (squared_norm * half["squared_norm"]).sqrt()
     if problem.test is not None:
         test_accuracy = _accuracy(layout.test_outputs(), problem.test[1])
-    return {
+    values = {
         "loss": loss,
         "margin": margin,
-        "normalized_margin": margin / norm**running.watch.order,
+        "normalized_margin": margin / norm**order,
         "param_norm": norm,
         "grad_norm": squared_grad_norm.sqrt(),
-        "running_mean_loss": running.state["loss_sum"] / step if step else loss * torch.nan,
-        "running_mean_slope": running.state["slope_sum"] / step if step else loss * torch.nan,
+        "running_mean_loss": nothing,
+        "running_mean_slope": nothing,
+        "displacement": layout.displacement(),
+        "cosine_to_half": cosine,
         "train_accuracy": _accuracy(layout.outputs(), problem.y),
         "test_accuracy": test_accuracy,
-        "moving_fraction": _moving_fraction(layout, running.stepsizes),
+        "moving_fraction": layout.moving(),
     }
-
-
-def _directions(
-    layers: list[Tensor], initial: list[Tensor], half: list[Tensor], step: int
-) -> dict[str, Tensor]:
-    """||w_t - w_0||, and the cosine of w_t and w_{t/2} where t is a power of two; each (R,)."""
-    moved = sum(squares(now - then) for now, then in zip(layers, initial, strict=True))
-    cosine = torch.full_like(moved, torch.nan)
-    if step > 1 and step & (step - 1) == 0:
-        product = sum(inner(now, then) for now, then in zip(layers, half, strict=True))
-        cosine = product / (sum(map(squares, layers)) * sum(map(squares, half))).sqrt()
-    return {"displacement": moved.sqrt(), "cosine_to_half": cosine}
+    torch.stack([values[name] for name in COLUMNS], out=row)
 
 
 def _accuracy(outputs: Tensor, y: Tensor) -> Tensor:
@@ -150,18 +197,32 @@ def _accuracy(outputs: Tensor, y: Tensor) -> Tensor:
     return (outputs * y > 0).double().mean(1)
 
 
-def _moving_fraction(layout: Layout, stepsizes: Tensor) -> Tensor:
-    """(R,) share of the weights that the next update changes in their dtype."""
-    moving, count = torch.zeros_like(stepsizes), 0
-    for layer, grad in zip(layout.layers(), layout.gradients(), strict=True):
-        after = layer - grad * stepsizes.to(layer.dtype)[:, None, None]
-        moving += (after != layer).sum((1, 2))
-        count += layer[0].numel()
-    return moving / count
-
-
 def _neurons(problem: Problem, W: Tensor) -> Tensor:
     """(2, R, m): min_i y_i sign(c_j) (x_i . w_j) / ||w_j||, and ||w_j|| (paper, Figure 4)."""
     norms = torch.linalg.vector_norm(W, dim=2)
-    signed = (W @ problem.X.T) * problem.y * problem.head.sign()[:, None]
+    # Run by run, so that no run's product depends on another.
+    Z = torch.stack([w.clone() @ problem.X.T for w in W])
+    signed = Z * problem.y * problem.head.sign()[:, None]
     return torch.stack([signed.amin(2) / norms, norms]).double()
+
+
+def _share(progress, first: int, last: int, before: float, share: float):
+    """Progress of a part of the grid as progress of the whole, in steps."""
+    return lambda step: progress(round(first + before * (last - first) + share * (step - first)))
+
+
+def _memory(device: torch.device) -> int:
+    """Bytes that the runs in training may take together."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] // 2
+    return 2**31
+
+
+def _bytes_per_run(problem: Problem, weights: list[Tensor]) -> int:
+    """An upper estimate: weights, gradients, and what the passes leave, some of it twice."""
+    hidden = len(problem.y) * sum(layer.shape[1] for layer in weights)
+    return 8 * problem.X.element_size() * (hidden + sum(layer[0].numel() for layer in weights))
+
+
+def _joined(parts: tuple[dict[str, Tensor], ...]) -> dict[str, Tensor]:
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

@@ -4,9 +4,11 @@ All layouts have the same methods (see `Layout`) and the same results; they diff
 shapes they are fast for. Gradients are derived by hand; with s = sigmoid(-y f),
 dL/df_i = -y_i s_i / n.
 
-A run's numbers must not depend on its neighbours, bitwise on the CPU. So every product belongs to
-one run and starts on a 64-byte boundary (a library's kernels choose their order of summation by
-position and alignment), and no elementwise kernel with a scalar tail is used.
+A run's numbers must not depend on its neighbours, bitwise on the CPU. A library's kernels choose
+their order of summation by position and alignment, so on the CPU every run has tensors of its own
+(`Separate`, `loop.Loop`); on CUDA runs are batched, and agree to the precision of the dtype.
+
+What a step leaves behind lies in the same memory at every step, as a CUDA graph needs it.
 """
 
 from dataclasses import dataclass
@@ -15,14 +17,12 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from largestep.activations import Activation, softplus
+from largestep.products import product
 
 #: Scalars of the current point that `measure` writes, in this order; slope = mean_i |l'(y_i f_i)|.
 SCALARS = ("loss", "margin", "squared_norm", "squared_grad_norm", "slope")
-
-_ALIGNMENT = 64  # bytes
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Layout(Protocol):
     def measure(self, scalars: Tensor) -> None:
         """Evaluate loss and gradient at the current point; write SCALARS, (5, R) float64."""
 
-    def update(self) -> None:
-        """w <- w - step * grad at the measured point."""
+    def advance(self, series: Tensor) -> None:
+        """Take len(series) steps w <- w - step * grad; write SCALARS after each, (k, 5, R)."""
 
     def outputs(self) -> Tensor:
         """f on the training data at the measured point, (R, n)."""
@@ -72,36 +72,95 @@ class Layout(Protocol):
     def gradients(self) -> list[Tensor]:
         """Gradients at the measured point, shaped like `layers`."""
 
+    def displacement(self) -> Tensor:
+        """||w - w_0||, (R,) float64."""
+
+    def inner(self, state: dict[str, Tensor]) -> Tensor:
+        """Inner product of the weights of `state` with the current ones, (R,) float64."""
+
+    def moving(self) -> Tensor:
+        """Share of the iterate's numbers that the next update changes in their dtype, (R,)."""
+
     def state(self) -> dict[str, Tensor]:
         """Tensors, run axis first, from which `load` continues exactly."""
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Continue from a `state`."""
+        """Continue from a `state`; `measure` comes next."""
 
 
-class Layers:
+class ByWeights:
+    """What layouts share whose iterate is the weights; `initial` has those of step 0."""
+
+    initial: list[Tensor]
+    stepsizes: Tensor
+
+    def displacement(self) -> Tensor:
+        pairs = zip(self.layers(), self.initial, strict=True)
+        return sum(squares(now - then) for now, then in pairs).sqrt()
+
+    def inner(self, state: dict[str, Tensor]) -> Tensor:
+        return sum(inner(w, state[f"layer{k}"]) for k, w in enumerate(self.layers()))
+
+    def moving(self) -> Tensor:
+        layers = self.layers()
+        pairs = zip(layers, self.gradients(), strict=True)
+        changed = sum(((w - g * self.stepsizes) != w).sum((1, 2)) for w, g in pairs)
+        return changed.double() / sum(w[0].numel() for w in layers)
+
+    def state(self) -> dict[str, Tensor]:
+        return {f"layer{k}": layer for k, layer in enumerate(self.layers())}
+
+
+class _Stepwise:
+    """What layouts share that take their steps one by one."""
+
+    def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
+        self.problem, self.initial = problem, weights
+        self.stepsizes = stepsizes.to(problem.X.dtype)[:, None, None]
+        self.X = _shared(problem.X, len(stepsizes))
+        self.f = problem.X.new_empty(len(stepsizes), len(problem.y))
+
+    def advance(self, series: Tensor) -> None:
+        for scalars in series:
+            self.update()
+            self.measure(scalars)
+
+    def outputs(self) -> Tensor:
+        return self.f
+
+    def _summarise(self, scalars: Tensor) -> Tensor:
+        """Write loss, margin and slope of the outputs; returns dL/df (R, n)."""
+        q = (self.f * self.problem.y).double()
+        loss, steepness = softplus(-q)
+        scalars[0] = loss.mean(1)
+        scalars[1] = q.amin(1)
+        scalars[4] = steepness.mean(1)
+        return steepness.to(self.f.dtype).mul_(self.problem.y).mul_(-1 / q.shape[1])
+
+
+class Layers(ByWeights, _Stepwise):
     """A multilayer perceptron, any depth."""
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        self.problem, self.weights = problem, [layer.clone() for layer in weights]
-        self.stepsizes = stepsizes.to(problem.X.dtype)[:, None, None]
-        self.X = _shared(problem.X, len(stepsizes))
+        super().__init__(problem, weights, stepsizes)
+        self.weights = [layer.clone() for layer in weights]
+        self.grads = [torch.zeros_like(layer) for layer in weights]
+        sizes = [layer.shape[1] for layer in weights[:-1]]
+        self.buffers = [self.f.new_empty(*self.f.shape, size) for size in sizes]
 
     def measure(self, scalars: Tensor) -> None:
-        problem, inputs, slopes, h = self.problem, [], [], self.X
-        for layer in self.weights[:-1]:
-            inputs.append(h)
-            h, slope = problem.activation.value_and_slope(torch.bmm(h, layer.mT))
+        phi, inputs, slopes = self.problem.activation.value_and_slope, [self.X], []
+        for layer, buffer in zip(self.weights, self.buffers, strict=False):
+            value, slope = phi(product(inputs[-1], layer.mT, out=buffer))
+            inputs.append(value)
             slopes.append(slope)
-        inputs.append(h)
-        self.f = _contract(h, self.weights[-1])
-        pull = _summarise(scalars, self.f, problem.y)
-        delta = pull[..., None]
-        self.grads = []
-        for layer, h in zip(reversed(self.weights), reversed(inputs), strict=True):
-            self.grads.insert(0, torch.bmm(delta.mT, h))
-            if slopes:
-                delta = torch.bmm(delta, layer).mul_(slopes.pop())
+        torch.matmul(inputs[-1], self.weights[-1].mT, out=self.f[..., None])
+        delta = self._summarise(scalars)[..., None]
+        for k in reversed(range(len(self.weights))):
+            self.grads[k] = product(delta.mT, inputs[k], out=self.grads[k])
+            if k:
+                buffer = self.buffers[k - 1]
+                delta = product(delta, self.weights[k], out=buffer).mul_(slopes[k - 1])
         scalars[2] = sum(map(squares, self.weights))
         scalars[3] = sum(map(squares, self.grads))
 
@@ -110,14 +169,11 @@ class Layers:
         for layer, grad in zip(self.weights, self.grads, strict=True):
             layer.sub_(grad * self.stepsizes)
 
-    def outputs(self) -> Tensor:
-        return self.f
-
     def test_outputs(self) -> Tensor:
         h = _shared(self.problem.test[0], len(self.X))
         for layer in self.weights[:-1]:
-            h = self.problem.activation.value_and_slope(torch.bmm(h, layer.mT))[0]
-        return _contract(h, self.weights[-1])
+            h = self.problem.activation.value_and_slope(torch.matmul(h, layer.mT))[0]
+        return torch.matmul(h, self.weights[-1].mT)[..., 0]
 
     def layers(self) -> list[Tensor]:
         return self.weights
@@ -125,48 +181,41 @@ class Layers:
     def gradients(self) -> list[Tensor]:
         return self.grads
 
-    def state(self) -> dict[str, Tensor]:
-        return {f"layer{k}": layer for k, layer in enumerate(self.weights)}
-
     def load(self, state: dict[str, Tensor]) -> None:
-        self.weights = [state[f"layer{k}"].clone() for k in range(len(self.weights))]
+        for k, layer in enumerate(self.weights):
+            layer.copy_(state[f"layer{k}"])
 
 
-class _TwoLayer:
-    """What two-layer layouts share. Dead neurons (all weights zero) fill up the alignment."""
+class _TwoLayer(_Stepwise):
+    """What two-layer layouts share."""
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        self.problem, self.width = problem, weights[0].shape[1]
-        self.stepsizes = stepsizes.to(problem.X.dtype)[:, None, None]
-        dead = -self.width % (_ALIGNMENT // problem.X.element_size())
-        self.head = pad(problem.head, (0, dead))
-        self.X = _shared(problem.X, len(stepsizes))
-        self.W0 = pad(weights[0], (0, 0, 0, dead))
+        super().__init__(problem, weights, stepsizes)
+        self.Z = self.f.new_empty(*self.f.shape, len(problem.head))
+        self.Z = product(self.X, weights[0].mT, out=self.Z)
 
-    def _differentiate(self, Z: Tensor, scalars: Tensor) -> Tensor:
-        """dL/dZ (R, n, m) at pre-activations Z; writes loss, margin and slope."""
-        value, slope = self.problem.activation.value_and_slope(Z)
-        self.f = _contract(value, self.head)
-        pull = _summarise(scalars, self.f, self.problem.y)
-        return slope.mul_(self.head).mul_(pull[..., None])
-
-    def outputs(self) -> Tensor:
-        return self.f
+    def _differentiate(self, scalars: Tensor) -> Tensor:
+        """dL/dZ (R, n, m) at the pre-activations Z; writes loss, margin and slope."""
+        value, slope = self.problem.activation.value_and_slope(self.Z)
+        torch.matmul(value, self.problem.head, out=self.f)
+        pull = self._summarise(scalars)
+        return slope.mul_(self.problem.head).mul_(pull[..., None])
 
     def test_outputs(self) -> Tensor:
-        return _contract(self.problem.activation.value_and_slope(self._test_Z())[0], self.head)
+        return self.problem.activation.value_and_slope(self._test_Z())[0] @ self.problem.head
 
 
-class Direct(_TwoLayer):
+class Direct(ByWeights, _TwoLayer):
     """A two-layer net by its weights (R, m, d): Z = X W^T, grad = (dL/dZ)^T X."""
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
         super().__init__(problem, weights, stepsizes)
-        self.W = self.W0.clone()
+        self.W = weights[0].clone()
+        self.grad = torch.zeros_like(self.W)
 
     def measure(self, scalars: Tensor) -> None:
-        D = self._differentiate(torch.bmm(self.X, self.W.mT), scalars)
-        self.grad = torch.bmm(D.mT, self.X)
+        self.Z = product(self.X, self.W.mT, out=self.Z)
+        self.grad = product(self._differentiate(scalars).mT, self.X, out=self.grad)
         scalars[2] = squares(self.W)
         scalars[3] = squares(self.grad)
 
@@ -174,19 +223,16 @@ class Direct(_TwoLayer):
         self.W.sub_(self.grad * self.stepsizes)
 
     def _test_Z(self) -> Tensor:
-        return torch.bmm(_shared(self.problem.test[0], len(self.W)), self.W.mT)
+        return torch.matmul(self.problem.test[0], self.W.mT)
 
     def layers(self) -> list[Tensor]:
-        return [self.W[:, : self.width]]
+        return [self.W]
 
     def gradients(self) -> list[Tensor]:
-        return [self.grad[:, : self.width]]
-
-    def state(self) -> dict[str, Tensor]:
-        return {"W": self.W}
+        return [self.grad]
 
     def load(self, state: dict[str, Tensor]) -> None:
-        self.W = state["W"].clone()
+        self.W.copy_(state["layer0"])
 
 
 class Gram(_TwoLayer):
@@ -194,18 +240,19 @@ class Gram(_TwoLayer):
 
     Gradient descent never leaves W0 + span(X): W = W0 - C^T X with coefficients C (n, m), so
     Z = X W^T follows Z <- Z - step K D and C <- C + step D, with K = X X^T and D = dL/dZ.
+    Here Z is what moves or freezes, so `moving` counts its entries.
     """
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
         super().__init__(problem, weights, stepsizes)
         self.K = _shared(problem.gram, len(stepsizes))
-        self.Z0 = torch.bmm(self.X, self.W0.mT)
-        self.squared_norm0 = squares(self.W0)
-        self.Z, self.C = self.Z0.clone(), torch.zeros_like(self.Z0)
+        self.Z0 = self.Z.clone()
+        self.squared_norm0 = squares(weights[0])
+        self.C, self.D, self.KD = (torch.zeros_like(self.Z) for _ in range(3))
 
     def measure(self, scalars: Tensor) -> None:
-        self.D = self._differentiate(self.Z, scalars)
-        self.KD = torch.bmm(self.K, self.D)
+        self.D.copy_(self._differentiate(scalars))
+        self.KD = product(self.K, self.D, out=self.KD)
         # ||W||^2 = ||W0||^2 - 2 <C, Z0> + <C, K C>, and K C = Z0 - Z.
         scalars[2] = self.squared_norm0 - inner(self.C, self.Z0 + self.Z)
         scalars[3] = inner(self.D, self.KD)
@@ -216,95 +263,56 @@ class Gram(_TwoLayer):
 
     @cached_property
     def _test_Z0(self) -> Tensor:
-        return torch.bmm(_shared(self.problem.test[0], len(self.W0)), self.W0.mT)
+        return torch.matmul(self.problem.test[0], self.initial[0].mT)
 
     def _test_Z(self) -> Tensor:
-        return self._test_Z0 - torch.bmm(_shared(self.problem.test_gram, len(self.C)), self.C)
+        return self._test_Z0 - torch.matmul(self.problem.test_gram, self.C)
 
     def layers(self) -> list[Tensor]:
-        return [(self.W0 - torch.bmm(self.C.mT, self.X))[:, : self.width]]
+        return [self.initial[0] - torch.matmul(self.C.mT, self.problem.X)]
 
     def gradients(self) -> list[Tensor]:
-        return [torch.bmm(self.D.mT, self.X)[:, : self.width]]
+        return [torch.matmul(self.D.mT, self.problem.X)]
+
+    def displacement(self) -> Tensor:
+        return inner(self.C, self.Z0 - self.Z).clamp(min=0).sqrt()
+
+    def inner(self, state: dict[str, Tensor]) -> Tensor:
+        # <W0 - C^T X, W0 - C'^T X>
+        return self.squared_norm0 - inner(self.C, state["Z"]) - inner(state["C"], self.Z0)
+
+    def moving(self) -> Tensor:
+        changed = (self.Z - self.KD * self.stepsizes) != self.Z
+        return changed.double().mean((1, 2))
 
     def state(self) -> dict[str, Tensor]:
         return {"Z": self.Z, "C": self.C}
 
     def load(self, state: dict[str, Tensor]) -> None:
-        self.Z, self.C = state["Z"].clone(), state["C"].clone()
-
-
-class RunsLast:
-    """A two-layer net as (d, m, R), for a handful of points: no library call, no loop over runs.
-
-    Runs of stepsize zero fill R up, so that every run lies alike in the vector registers.
-    """
-
-    def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        self.problem, self.runs = problem, len(stepsizes)
-        idle = -self.runs % (_ALIGNMENT // 4)
-        self.W = pad(weights[0].permute(2, 1, 0), (0, idle)).contiguous()
-        self.stepsizes = pad(stepsizes, (0, idle)).to(self.W.dtype)
-        self.X = problem.X[:, :, None, None]
-        self.y, self.head = problem.y[:, None], problem.head[:, None]
-
-    def measure(self, scalars: Tensor) -> None:
-        value, slope = self.problem.activation.value_and_slope((self.X * self.W).sum(1))
-        self.f = value.mul_(self.head).sum(1)
-        loss, steepness = softplus(-self.y * self.f)
-        pull = steepness * (-self.y / len(self.y))
-        D = slope.mul_(self.head).mul_(pull[:, None])
-        self.grad = (self.X * D[:, None]).sum(0)
-        measured = (
-            loss.mean(0),
-            (self.f * self.y).amin(0),
-            (self.W * self.W).sum((0, 1)),
-            (self.grad * self.grad).sum((0, 1)),
-            steepness.mean(0),
-        )
-        for row, values in zip(scalars, measured, strict=True):
-            row.copy_(values[: self.runs])
-
-    def update(self) -> None:
-        self.W.sub_(self.grad * self.stepsizes)
-
-    def outputs(self) -> Tensor:
-        return self.f[:, : self.runs].T
-
-    def test_outputs(self) -> Tensor:
-        Z = (self.problem.test[0][:, :, None, None] * self.W).sum(1)
-        f = (self.problem.activation.value_and_slope(Z)[0] * self.head).sum(1)
-        return f[:, : self.runs].T
-
-    def layers(self) -> list[Tensor]:
-        return [self.W[..., : self.runs].permute(2, 1, 0).contiguous()]
-
-    def gradients(self) -> list[Tensor]:
-        return [self.grad[..., : self.runs].permute(2, 1, 0).contiguous()]
-
-    def state(self) -> dict[str, Tensor]:
-        return {"W": self.layers()[0]}
-
-    def load(self, state: dict[str, Tensor]) -> None:
-        self.W[..., : self.runs] = state["W"].permute(2, 1, 0)
+        self.Z.copy_(state["Z"])
+        self.C.copy_(state["C"])
 
 
 class Separate:
-    """Runs one after another, each in a layout of its own: best where one run fills the caches."""
+    """Groups of `size` runs one after another, each in a layout of its own."""
 
-    def __init__(self, single, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
+    def __init__(
+        self, kind, problem: Problem, weights: list[Tensor], stepsizes: Tensor, size: int = 1
+    ):
+        runs = len(stepsizes)
+        self.groups = [slice(r, min(runs, r + size)) for r in range(0, runs, size)]
         self.parts = [
-            single(problem, [layer[r : r + 1] for layer in weights], stepsizes[r : r + 1])
-            for r in range(len(stepsizes))
+            kind(problem, [layer[group] for layer in weights], stepsizes[group])
+            for group in self.groups
         ]
 
     def measure(self, scalars: Tensor) -> None:
-        for r, part in enumerate(self.parts):
-            part.measure(scalars[:, r : r + 1])
+        for group, part in zip(self.groups, self.parts, strict=True):
+            part.measure(scalars[:, group])
 
-    def update(self) -> None:
-        for part in self.parts:
-            part.update()
+    def advance(self, series: Tensor) -> None:
+        for group, part in zip(self.groups, self.parts, strict=True):
+            part.advance(series[..., group])
 
     def outputs(self) -> Tensor:
         return torch.cat([part.outputs() for part in self.parts])
@@ -318,28 +326,49 @@ class Separate:
     def gradients(self) -> list[Tensor]:
         return _together(part.gradients() for part in self.parts)
 
+    def displacement(self) -> Tensor:
+        return torch.cat([part.displacement() for part in self.parts])
+
+    def inner(self, state: dict[str, Tensor]) -> Tensor:
+        return torch.cat([p.inner(s) for p, s in zip(self.parts, self._split(state), strict=True)])
+
+    def moving(self) -> Tensor:
+        return torch.cat([part.moving() for part in self.parts])
+
     def state(self) -> dict[str, Tensor]:
         states = [part.state() for part in self.parts]
         return {name: torch.cat([state[name] for state in states]) for name in states[0]}
 
     def load(self, state: dict[str, Tensor]) -> None:
-        for r, part in enumerate(self.parts):
-            part.load({name: tensor[r : r + 1] for name, tensor in state.items()})
+        for part, own in zip(self.parts, self._split(state), strict=True):
+            part.load(own)
+
+    def _split(self, state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+        return [{name: each[group] for name, each in state.items()} for group in self.groups]
+
+
+#: Multiplications per run and product (n m d) up to which `Loop` beats the library (measured).
+_LOOP = 100_000
+
+#: Pre-activations (n m R) of the runs that `Loop` takes at a time: they stay in the cache.
+_BLOCK = 4096
 
 
 def arrange(problem: Problem, weights: list[Tensor], stepsizes: Tensor) -> Layout:
-    """The runs in the layout that is fastest for the problem's shape and device (measured)."""
+    """The runs in the layout that is fastest for the problem's shape, dtype and device (measured).
+
+    Never by the number of runs or steps: a run has the same numbers in every grid.
+    """
     n, d = problem.X.shape
-    if problem.head is None:
-        single, size = Layers, n * max(layer.shape[1] for layer in weights)
-    elif n * d <= 64:
-        return RunsLast(problem, weights, stepsizes)
-    else:
-        single, size = (Gram if n < 2 * d else Direct), n * len(problem.head)
-    ragged = problem.head is None and any(layer.shape[1] % 16 for layer in weights[:-1])
-    if problem.X.device.type == "cpu" and (ragged or size > 16_384):
-        return Separate(single, problem, weights, stepsizes)
-    return single(problem, weights, stepsizes)
+    m = weights[0].shape[1]
+    kind = Layers if problem.head is None else Gram if n < 2 * d else Direct
+    if problem.X.device.type != "cpu":
+        return kind(problem, weights, stepsizes)
+    if problem.head is not None and problem.X.dtype == torch.float64 and n * m * d <= _LOOP:
+        from largestep.loop import Loop  # numba takes .3 s to import
+
+        return Separate(Loop, problem, weights, stepsizes, size=max(8, _BLOCK // (n * m)))
+    return Separate(kind, problem, weights, stepsizes)
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
@@ -355,21 +384,6 @@ def squares(a: Tensor) -> Tensor:
 def _shared(tensor: Tensor, runs: int) -> Tensor:
     """One tensor as every run's, (R, ...), without a copy."""
     return tensor.expand(runs, *tensor.shape)
-
-
-def _contract(h: Tensor, head: Tensor) -> Tensor:
-    """(R, n, m) with weights (m,) or (R, 1, m) to (R, n)."""
-    return (h * head).sum(-1)
-
-
-def _summarise(scalars: Tensor, f: Tensor, y: Tensor) -> Tensor:
-    """Write loss, margin and slope of outputs f (R, n); returns dL/df (R, n)."""
-    wide, y = f.double(), y.double()
-    loss, steepness = softplus(-y * wide)
-    scalars[0] = loss.mean(1)
-    scalars[1] = (y * wide).amin(1)
-    scalars[4] = steepness.mean(1)
-    return (steepness * (-y / len(y))).to(f.dtype)
 
 
 def _together(parts) -> list[Tensor]:

@@ -77,9 +77,15 @@ class Running:
         twin.load(self.state)
         return twin
 
-    def digest(self, scalars: Tensor, first: int) -> None:
-        """Take in the scalars (k, len(SCALARS), R) of steps first .. first + k - 1."""
+    def digest(self, scalars: Tensor, first: int) -> Tensor:
+        """Take in the scalars (k, len(SCALARS), R) of steps first .. first + k - 1.
+
+        Returns (2, k + 1, R): sums of the loss and of the slope over all steps before each of
+        these, and before the next.
+        """
         state, watch = self.state, self.watch
+        if not len(scalars):
+            return torch.stack([state["loss_sum"], state["slope_sum"]])[:, None]
         loss, margin, squared_norm, _, slope = scalars.unbind(1)
         steps = torch.arange(first, first + len(scalars), device=scalars.device)[:, None]
         before = torch.cat([state["last"].T[None], scalars[:-1]])
@@ -97,8 +103,9 @@ class Running:
         self._first("diverged_step", steps, ~finite)
         self._first("separation_step", steps, margin > 0)
         self._first("stable_phase_step", steps, loss <= watch.stable_threshold)
-        for name, values in (("loss_sum", loss), ("slope_sum", slope)):
-            state[name] = torch.cat([state[name][None], values]).cumsum(0)[-1]
+        before = torch.stack([state["loss_sum"], state["slope_sum"]])[:, None]
+        sums = torch.cat([before, torch.stack([loss, slope])], 1).cumsum(1)
+        state["loss_sum"], state["slope_sum"] = sums[:, -1]
 
         stable = (state["stable_phase_step"] >= 0) & (steps >= state["stable_phase_step"]) & finite
         size = squared_norm ** (watch.order / 2)
@@ -117,6 +124,7 @@ class Running:
         ratio = fall / (self.stepsizes * squared_grad_before)
         self._extreme("smallest_descent_ratio", torch.minimum, ratio, stable)
         state["last"] = scalars[-1].T.clone()
+        return sums
 
     def _first(self, name: str, steps: Tensor, condition: Tensor) -> None:
         never = torch.iinfo(torch.int64).max

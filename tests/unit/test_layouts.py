@@ -1,0 +1,133 @@
+import pytest
+import torch
+from obvious import (
+    ACTIVATIONS,
+    LEAKY_SOFTPLUS,
+    forward,
+    loss_and_gradient,
+    random_data,
+    signed_head,
+)
+
+from largestep.layouts import SCALARS, Direct, Gram, Layers, Problem, Separate, arrange
+from largestep.loop import Loop
+
+LAYOUTS = [Loop, Direct, Gram, Layers]
+layouts = pytest.mark.parametrize("kind", LAYOUTS, ids=lambda kind: kind.__name__)
+
+
+def setting(kind, n=7, d=5, m=6, runs=3, activation=LEAKY_SOFTPLUS, dtype=torch.float64):
+    """A problem with test data, weights (R, out, in) and stepsizes (R,)."""
+    X, y = random_data(n + 4, d, dtype=dtype)
+    head = None if kind is Layers else signed_head(m, dtype)
+    problem = Problem(X[:n], y[:n], activation, head, (X[n:], y[n:]))
+    shapes = [(m, d), (m + 1, m), (1, m + 1)] if kind is Layers else [(m, d)]
+    generator = torch.Generator().manual_seed(1)
+    weights = [
+        (torch.randn(runs, *shape, generator=generator).double() / shape[1] ** 0.5).to(dtype)
+        for shape in shapes
+    ]
+    largest = 1 if kind is Layers else 20
+    return problem, weights, torch.linspace(largest / 20, largest, runs, dtype=torch.float64)
+
+
+def advanced(layout, runs, steps):
+    """The scalars (steps + 1, 5, R) of the start and of `steps` steps."""
+    series = torch.full((steps + 1, len(SCALARS), runs), torch.nan, dtype=torch.float64)
+    layout.measure(series[0])
+    layout.advance(series[1:])
+    return series
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+@layouts
+def test_a_point_is_measured_as_autograd_does(kind, activation):
+    problem, weights, stepsizes = setting(kind, activation=activation)
+    layout = kind(problem, weights, stepsizes)
+    scalars = advanced(layout, 3, 0)[0]
+    for r in range(3):
+        f, loss, gradients = loss_and_gradient(problem, [w[r] for w in weights])
+        expected = [
+            loss,
+            (problem.y * f).min(),
+            sum(w[r].square().sum() for w in weights),
+            sum(g.square().sum() for g in gradients),
+            torch.sigmoid(-problem.y * f).mean(),
+        ]
+        expected = torch.tensor(expected, dtype=torch.float64)
+        torch.testing.assert_close(scalars[:, r], expected, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(layout.outputs()[r], f, rtol=1e-12, atol=1e-13)
+        for found, gradient in zip(layout.gradients(), gradients, strict=True):
+            torch.testing.assert_close(found[r], gradient, rtol=1e-12, atol=1e-14)
+
+
+@layouts
+def test_steps_and_test_outputs_follow_the_weights(kind):
+    problem, weights, stepsizes = setting(kind)
+    layout = kind(problem, weights, stepsizes)
+    advanced(layout, 3, 30)
+    on_test = Problem(*problem.test, problem.activation, problem.head)
+    for r in range(3):
+        layers = [w[r] for w in weights]
+        for _ in range(30):
+            _, _, gradients = loss_and_gradient(problem, layers)
+            layers = [w - stepsizes[r] * g for w, g in zip(layers, gradients, strict=True)]
+        for found, layer in zip(layout.layers(), layers, strict=True):
+            torch.testing.assert_close(found[r], layer, rtol=1e-10, atol=1e-11)
+        expected = forward(on_test, layers)
+        torch.testing.assert_close(layout.test_outputs()[r], expected, rtol=1e-9, atol=1e-10)
+
+
+SHAPES = [(4, 2, 20), (5, 3, 2), (7, 5, 6), (23, 9, 11), (50, 10, 10), (60, 70, 12), (300, 7, 40)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("deep", [False, True], ids=["two_layer", "mlp"])
+def test_a_run_is_bitwise_the_same_in_every_grid(shape, dtype, deep):
+    n, d, m = shape
+    problem, weights, stepsizes = setting(Layers if deep else Direct, n, d, m, 37, dtype=dtype)
+    grid = arrange(problem, weights, stepsizes)
+    series = advanced(grid, 37, 20)
+    for chosen in ([0], [36], [5, 1], [8, 9, 10], range(3, 20)):
+        chosen = list(chosen)
+        layout = arrange(problem, [w[chosen].clone() for w in weights], stepsizes[chosen])
+        assert torch.equal(advanced(layout, len(chosen), 20), series[..., chosen])
+        for found, layer in zip(layout.layers(), grid.layers(), strict=True):
+            assert torch.equal(found, layer[chosen])
+        assert torch.equal(layout.test_outputs(), grid.test_outputs()[chosen])
+
+
+@layouts
+def test_a_state_continues_exactly(kind):
+    problem, weights, stepsizes = setting(kind)
+    whole, begun, continued = (kind(problem, weights, stepsizes) for _ in range(3))
+    series = advanced(whole, 3, 20)
+    advanced(begun, 3, 8)
+    continued.load(begun.state())
+    assert torch.equal(advanced(continued, 3, 12), series[8:])
+
+
+def test_the_shape_alone_chooses_the_layout():
+    def chosen(kind, n, d, runs=2, **options):
+        layout = arrange(*setting(kind, n, d, runs=runs, **options))
+        return type(layout.parts[0] if isinstance(layout, Separate) else layout)
+
+    for runs in (1, 50):
+        assert chosen(Direct, 4, 2, runs) is Loop
+        assert chosen(Direct, 4, 2, runs, dtype=torch.float32) is Direct
+        assert chosen(Direct, 2000, 30, runs) is Direct
+        assert chosen(Direct, 300, 200, runs) is Gram
+        assert chosen(Layers, 4, 2, runs) is Layers
+
+
+@layouts
+def test_a_diverging_run_leaves_the_others_alone(kind):
+    problem, weights, stepsizes = setting(kind)
+    alone = Separate(kind, problem, weights, stepsizes)
+    series = advanced(alone, 3, 40)
+    weights[0][1] = torch.inf
+    grid = Separate(kind, problem, weights, stepsizes)
+    disturbed = advanced(grid, 3, 40)
+    assert torch.equal(disturbed[..., [0, 2]], series[..., [0, 2]])
+    assert not disturbed[..., 1].isfinite().any(1).all()
