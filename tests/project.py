@@ -1,0 +1,131 @@
+"""A copy of the project in which tests run Snakemake on a tiny configuration."""
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("Snakefile", "workflow", "config", "envs", "profiles")
+
+TINY = {
+    "name": "tiny",
+    "device": "cpu",
+    "experiments": {
+        "xor": {
+            "dataset": {"source": "xor"},
+            "model": {
+                "kind": "two_layer",
+                "width": 4,
+                "activation": {"name": "leaky_softplus", "c": 0.5},
+            },
+            "train": {"eta": [1, 20], "seeds": [0, 1], "steps": 200},
+        },
+        "points": {
+            "dataset": {"source": "five_points"},
+            "model": {
+                "kind": "two_layer",
+                "activation": {"name": "leaky_softplus", "c": 0.5},
+                "output_weights": [0.5, -0.5],
+                "initial_weights": "zero",
+            },
+            "train": {
+                "stepsize": [3.0],
+                "seeds": [0],
+                "steps": 100,
+                "record": {"neurons": True},
+            },
+            "figure": {"panels": ["loss", "normalized_margin", "neuron_margins"]},
+        },
+        "digits": {
+            "dataset": {
+                "source": "digits",
+                "classes": "odd_even",
+                "n": 60,
+                "preprocessing": ["standardize"],
+            },
+            "model": {"kind": "mlp", "widths": [8, 8], "activation": {"name": "gelu"}},
+            "train": {"stepsize": [0.5, 0.05], "seeds": [0], "steps": 30, "dtype": "float32"},
+            "figure": {"panels": ["loss", "test_accuracy"], "stand_in": "digits for MNIST"},
+        },
+    },
+}
+
+
+class Project:
+    """A copy of the project in which Snakemake runs."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        for name in COPIED:
+            source = ROOT / name
+            copier = shutil.copytree if source.is_dir() else shutil.copy2
+            copier(source, root / name)
+        self.content = copy.deepcopy(TINY)
+        self.configure()
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results" / "tiny"
+
+    def configure(self) -> None:
+        """Write `content` as the configuration."""
+        (self.root / "tiny.yaml").write_text(yaml.safe_dump(self.content, sort_keys=False))
+
+    def run(self, *options: str, environment=None) -> subprocess.CompletedProcess:
+        """snakemake on the tiny configuration; output in .stdout, stderr included."""
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", *options],
+            cwd=self.root,
+            env=self.environment | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # The copy's own code, also where the project is installed in editable form.
+        return os.environ | {
+            "PYTHONPATH": str(self.root / "workflow"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+
+    def ran(self, *options: str) -> dict[str, int]:
+        """Run, expect success, and count the jobs of each rule that ran."""
+        process = self.run("--cores", "2", *options)
+        assert process.returncode == 0, process.stdout
+        return jobs(process.stdout)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        file = self.root / path
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new, 1))
+
+    def tables(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.results)): path.read_bytes()
+            for path in sorted(self.results.rglob("*.parquet"))
+        }
+
+
+def jobs(output: str) -> dict[str, int]:
+    """Counts in Snakemake's table of jobs, without the target rule."""
+    counts = {}
+    lines = iter(output.splitlines())
+    for line in lines:
+        if line.split() == ["job", "count"]:
+            next(lines)
+            for row in lines:
+                if not row.strip():
+                    break
+                rule, count = row.split()
+                counts[rule] = int(count)
+            break
+    return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
