@@ -1,0 +1,240 @@
+"""All claims against all experiments of a configuration: the table of verdicts."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from largestep import samples, tables, theory
+from largestep.claims import (
+    activations,
+    horizon,
+    neurons,
+    phases,
+    rates,
+    sharpness,
+    stable_phase,
+    transition,
+)
+from largestep.claims.registry import Claim
+from largestep.claims.study import Run, Samples, Study
+from largestep.claims.verdicts import Finding, Verdict
+from largestep.spec import Config, Experiment
+
+_THEMES = (
+    phases,
+    neurons,
+    stable_phase,
+    rates,
+    transition,
+    horizon,
+    sharpness,
+    activations,
+)
+
+_text, _int, _float = pa.string(), pa.int64(), pa.float64()
+
+#: One row per claim and finding; seed and stepsize are null where it is about several runs.
+FINDINGS = pa.schema(
+    {
+        "claim": _text,
+        "experiment": _text,  # null for a claim that is not about runs
+        "seed": _int,
+        "stepsize": _float,
+        "eta": _float,
+        "runs": _int,  # how many it judges
+        "step": _int,  # where it was measured
+        "verdict": _text,
+        "measured": _float,
+        "bound": _float,
+        "slack": _float,  # room on the right side of the bound; negative beyond it
+        "note": _text,
+    }
+)
+
+#: The first of these that any finding has is the claim's verdict.
+_PRECEDENCE = (Verdict.VIOLATED, Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
+
+#: A finding with the experiment that it is about, or None.
+Found = tuple[str | None, Finding]
+
+
+def claims_of(module: ModuleType) -> list[Claim]:
+    """The claims that a module defines, in its order."""
+    return [value for value in vars(module).values() if isinstance(value, Claim)]
+
+
+#: In the order in which the report shows them.
+CLAIMS = tuple(claim for theme in _THEMES for claim in claims_of(theme))
+
+
+def studies(
+    config: Config, trajectories: Path, runs: Path, neurons: Path, data: Mapping[str, Path]
+) -> Iterator[Study]:
+    """The configuration's experiments, one at a time; `data` has a file for each dataset's key."""
+    known: dict[str, Samples] = {}
+    for name, experiment in config.experiments.items():
+        key = experiment.dataset.key
+        if key not in known:
+            known[key] = Samples(*samples.read(data[key])[:2])
+        yield study(
+            name,
+            experiment,
+            known[key],
+            *(tables.read(path, experiment=name) for path in (trajectories, runs, neurons)),
+        )
+
+
+def study(
+    name: str,
+    experiment: Experiment,
+    data: Samples,
+    trajectories: pd.DataFrame,
+    runs: pd.DataFrame,
+    neurons: pd.DataFrame,
+) -> Study:
+    """One experiment from its rows of the result tables.
+
+    Runs that diverged take no part in any verdict, nor do the steps from which a run is frozen.
+    """
+    smoothness = theory.smoothness(experiment.model, data.X)
+    rho = math.sqrt(smoothness.rho2) if smoothness else 0.0
+    rows = {
+        key: part.set_index("step").sort_index()
+        for key, part in trajectories.groupby(["seed", "stepsize"])
+    }
+    kept = []
+    for facts in runs.astype(object).where(runs.notna(), None).to_dict("records"):
+        if facts["status"] != "diverged":
+            own = rows[facts["seed"], facts["stepsize"]]
+            if facts["status"] == "frozen":
+                own = own[own.index < facts["status_step"]]
+            if len(own):
+                kept.append(Run(facts, own, rho))
+    return Study(name, experiment, data, tuple(kept), neurons)
+
+
+def judge(claims: Iterable[Claim], studies: Iterable[Study]) -> dict[str, list[Found]]:
+    """Findings by the claim's id."""
+    found: dict[str, list[Found]] = {}
+    for claim in claims:
+        findings = () if claim.about_runs else claim.judge()
+        found[claim.id] = [(None, finding) for finding in findings]
+    for study in studies:
+        for claim in claims:
+            if claim.about_runs and claim.reads(study.experiment):
+                found[claim.id] += [(study.name, finding) for finding in claim.check(study)]
+    return found
+
+
+def entry(claim: Claim, found: list[Found], config: Config) -> dict:
+    """A claim's line of the ledger: its verdict, and the finding that has least room."""
+    counts = Counter(finding.verdict for _, finding in found)
+    verdict = next((v for v in _PRECEDENCE if counts[v]), Verdict.NOT_APPLICABLE)
+    deciding = [(name, f) for name, f in found if f.verdict is verdict]
+    where, worst = min(deciding, key=lambda pair: _room(pair[1]), default=(None, Finding(verdict)))
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "source": claim.source,
+        "verdict": verdict.value,
+        "quantity": claim.quantity,
+        "measured": _rounded(worst.measured),
+        "bound": _rounded(worst.bound),
+        "slack": _rounded(worst.slack),
+        "tolerance": claim.tolerance,
+        "reason": _reason(verdict, counts, deciding, worst, found),
+        "worst": {
+            "experiment": where,
+            "seed": worst.seed,
+            "stepsize": worst.stepsize,
+            "step": worst.step,
+        },
+        "runs": _tally(found),
+        "figure": _figure(claim, [where, *(name for name, _ in deciding)], config),
+    }
+
+
+def table(found: Mapping[str, list[Found]], config: Config) -> pd.DataFrame:
+    """Every finding, in the columns of FINDINGS."""
+    return pd.DataFrame(
+        [
+            {
+                "claim": claim,
+                "experiment": name,
+                "seed": finding.seed,
+                "stepsize": finding.stepsize,
+                "eta": _eta(config, name, finding.stepsize),
+                "runs": finding.runs,
+                "step": finding.step,
+                "verdict": finding.verdict.value,
+                "measured": _rounded(finding.measured),
+                "bound": _rounded(finding.bound),
+                "slack": _rounded(finding.slack),
+                "note": finding.note,
+            }
+            for claim, pairs in found.items()
+            for name, finding in pairs
+        ],
+        columns=FINDINGS.names,
+    )
+
+
+def _room(finding: Finding) -> float:
+    """Slack in units of the bound; what has none is never the tightest."""
+    if finding.slack is None or math.isnan(finding.slack):
+        return math.inf if finding.slack is None else -math.inf
+    return finding.slack / (abs(finding.bound) or 1)
+
+
+def _reason(verdict, counts, deciding, worst, found) -> str:
+    if not found:
+        return "no run of this configuration is of the kind that it speaks of"
+    if verdict is Verdict.NOT_APPLICABLE:
+        names: dict[str, list[str]] = {}
+        for name, finding in deciding:
+            names.setdefault(finding.note, []).append(name)
+        return "; ".join(f"{note} ({', '.join(where)})" for note, where in names.items())
+    parts = [worst.note] if worst.note else []
+    if verdict is Verdict.VIOLATED:
+        parts.insert(0, f"{counts[verdict]} of {counts.total()}")
+    if verdict is Verdict.HOLDS and counts[Verdict.INCONCLUSIVE]:
+        open_ones = [f.note for _, f in found if f.verdict is Verdict.INCONCLUSIVE]
+        parts.append(f"{len(open_ones)} of {counts.total()} inconclusive, such as: {open_ones[0]}")
+    return "; ".join(parts)
+
+
+def _tally(found: list[Found]) -> list[dict]:
+    """Per experiment, how many runs or groups of runs have which verdict."""
+    names = dict.fromkeys(name for name, _ in found if name)
+    return [
+        {"experiment": name, **Counter(f.verdict.value for n, f in found if n == name)}
+        for name in names
+    ]
+
+
+def _figure(claim: Claim, names: list[str | None], config: Config) -> str | None:
+    """The figure that shows it: of its experiments', the first with the panel that suits best."""
+    names = [name for name in dict.fromkeys(names) if name]
+    for panel in claim.panels:
+        for name in names:
+            if panel in config.experiments[name].figure.panels:
+                return name
+    return names[0] if names else None
+
+
+def _eta(config: Config, name: str | None, stepsize: float | None) -> float | None:
+    if stepsize is None:
+        return None
+    factor = config.experiments[name].model.stepsize_per_eta
+    return stepsize / factor if factor else None
+
+
+def _rounded(value: float | None) -> float | None:
+    """Nine digits: enough to judge, and the same whatever a library's last bit is."""
+    return float(f"{value:.9g}") if value is not None and np.isfinite(value) else None

@@ -1,0 +1,86 @@
+"""Edge of stability: the largest eigenvalue of the loss's Hessian against 2 / stepsize."""
+
+from collections.abc import Iterator
+
+from largestep.claims.phases import settled
+from largestep.claims.registry import claim, claim_per_run, of
+from largestep.claims.study import Run, Study
+from largestep.claims.verdicts import Finding, at_least, at_most, undecided
+
+
+def _ratio(run: Run, first: float, last: float):
+    """lambda_max * stepsize / 2 at the recorded steps first..last that have it."""
+    return (run.rows["sharpness"] * run.stepsize / 2).loc[first:last].dropna()
+
+
+def _missing(run: Run, phase: str) -> str:
+    if run.rows["sharpness"].isna().all():
+        return "no sharpness was computed for these runs"
+    return f"too few of the steps with a sharpness are in {phase}"
+
+
+@claim_per_run(
+    id="eos-unstable",
+    statement="While a run oscillates its sharpness reaches 2/stepsize: no loss can rise where the "
+    "curvature along the step is smaller.",
+    source="edge of stability; paper, section on the EoS phase",
+    quantity="largest sharpness * stepsize / 2 at a recorded step up to the loss's last rise",
+    tolerance="the largest change between neighbouring recorded steps: the curvature that counts "
+    "is between the points where sharpness is measured",
+    panels=("sharpness", "loss"),
+)
+def unstable(study: Study, run: Run) -> Finding | None:
+    last_rise = run.facts["last_increase_step"]
+    if not last_rise:
+        return None
+    ratio = _ratio(run, 0, last_rise)
+    if len(ratio) < 2:
+        return undecided(_missing(run, "the oscillating phase"))
+    return at_least(ratio.max(), 1 - ratio.diff().abs().max(), step=int(ratio.idxmax()))
+
+
+@claim_per_run(
+    id="eos-stable",
+    statement="In the stable phase the sharpness is below 2/stepsize.",
+    source="edge of stability; at most 1/4 of it for two-layer nets, derived",
+    quantity="largest sharpness * stepsize / 2 at a recorded step of the stable phase",
+    tolerance="none",
+    panels=("sharpness", "loss"),
+)
+def stable(study: Study, run: Run) -> Finding:
+    start = settled(run)
+    if start is None:
+        return undecided(f"no stable phase within {run.last_step:,} steps")
+    ratio = _ratio(run, start, run.last_step)
+    if ratio.empty:
+        return undecided(_missing(run, "the stable phase"))
+    # (rho^2 + beta) L bounds the Hessian, and the threshold is 1 / ((4 rho^2 + 2 beta) stepsize).
+    return at_most(ratio.max(), 1 if study.model.head is None else 0.25, step=int(ratio.idxmax()))
+
+
+def nonlinear(study: Study) -> str | None:
+    if study.model.head is not None and study.samples.margin:
+        return "on separable data this network behaves like a linear model, which never sharpens"
+    return None
+
+
+@claim(
+    id="progressive-sharpening",
+    statement="At a small stepsize the sharpness first rises above its initial value.",
+    source="edge of stability (progressive sharpening); not on separable data, ours",
+    quantity="largest sharpness over the initial one, in the smallest stepsize's run",
+    tolerance="none",
+    panels=("sharpness",),
+    needs=(nonlinear,),
+)
+def sharpening(study: Study) -> Iterator[Finding]:
+    for runs in study.by_seed().values():
+        run = runs[0]
+        values = run.rows["sharpness"].dropna()
+        if run.facts["increases"]:
+            yield of(run, undecided("the smallest stepsize is not small: its loss rises"))
+        elif len(values) < 2 or values.index[0] != 0:
+            yield of(run, undecided(_missing(run, "the beginning, step 0 included")))
+        else:
+            peak = int(values.idxmax())
+            yield of(run, at_least(values.max() / values[0] - 1, 0, step=peak))

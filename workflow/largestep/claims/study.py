@@ -1,0 +1,140 @@
+"""One experiment as the checks see it: its configuration, its data, its runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from largestep import bounds, theory
+from largestep.separation import hard_margin
+from largestep.spec import Experiment
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Training data X (n, d), labels y (n,)."""
+
+    X: np.ndarray
+    y: np.ndarray
+
+    @cached_property
+    def margin(self) -> float | None:
+        """The hard margin, or None where no hyperplane through the origin separates the data."""
+        found = hard_margin(self.X, self.y)
+        return found and found[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished run.
+
+    facts: its row of runs.parquet, missing values as None. rows: its recorded steps, by step,
+    without the stretch where it is frozen. rho: Lipschitz constant of f, 0 where it has none.
+    """
+
+    facts: Mapping[str, Any]
+    rows: pd.DataFrame
+    rho: float = 0.0
+
+    @property
+    def seed(self) -> int:
+        return self.facts["seed"]
+
+    @property
+    def stepsize(self) -> float:
+        return self.facts["stepsize"]
+
+    @property
+    def eta(self) -> float | None:
+        return self.facts["eta"]
+
+    @property
+    def last(self) -> pd.Series:
+        return self.rows.iloc[-1]
+
+    @property
+    def last_step(self) -> int:
+        return int(self.rows.index[-1])
+
+    @property
+    def stable_step(self) -> int | None:
+        """Theorem 2.2's s, the first step under its threshold."""
+        return self.facts["stable_phase_step"]
+
+    @cached_property
+    def stable(self) -> pd.DataFrame:
+        """Recorded steps from s on; empty where the run never got there."""
+        return self.rows.loc[np.inf if self.stable_step is None else self.stable_step :]
+
+    @cached_property
+    def octaves(self) -> pd.DataFrame:
+        """Recorded steps that are powers of two."""
+        steps = self.rows.index
+        return self.rows[(steps > 0) & (steps & (steps - 1) == 0)]
+
+    @property
+    def calm_step(self) -> int | None:
+        """First recorded t such that all through t..2t the loss falls and no sample is misjudged.
+
+        Where Theorem 2.2 gives no threshold this takes its place (our choice).
+        """
+        steps, loss = self.rows.index.to_numpy(), self.rows["loss"].to_numpy()
+        bad = self.rows["margin"].to_numpy() <= 0
+        bad[1:] |= loss[1:] > loss[:-1] * (1 + self.rounding[1:])
+        bad_steps = np.append(steps[bad], np.inf)
+        after = bad_steps[np.searchsorted(bad_steps, steps, side="right")]
+        calm = ~bad & (steps > 0) & (after > 2 * steps) & (2 * steps <= steps[-1])
+        return int(steps[calm.argmax()]) if calm.any() else None
+
+    @cached_property
+    def rounding(self) -> np.ndarray:
+        """Relative error of the loss by rounding, per recorded step (derived).
+
+        An error of f is a relative error of the loss, and f is a sum of terms that reach
+        rho ||w||, each right to a few units of rounding; 32 units, as in `record`.
+        """
+        eps = np.finfo(self.facts["dtype"]).eps
+        terms = np.log(self.rows["loss"]).abs() + self.rho * self.rows["param_norm"]
+        return 32 * eps * (1 + terms.to_numpy())
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One experiment with its finished runs; those that diverged are left out.
+
+    neurons: its rows of neurons.parquet.
+    """
+
+    name: str
+    experiment: Experiment
+    samples: Samples
+    runs: tuple[Run, ...]
+    neurons: pd.DataFrame
+
+    @property
+    def n(self) -> int:
+        return len(self.samples.y)
+
+    @property
+    def model(self):
+        return self.experiment.model
+
+    @cached_property
+    def smoothness(self) -> theory.Smoothness | None:
+        return theory.smoothness(self.model, self.samples.X)
+
+    @cached_property
+    def separable(self) -> bounds.Separable | None:
+        """What Theorems 3.2 and 4.1 need; None where their hypotheses fail."""
+        margin = self.samples.margin
+        return margin and bounds.separable(self.model, self.samples.X, margin)
+
+    def by_seed(self) -> dict[int, list[Run]]:
+        """Runs of each seed, by increasing stepsize."""
+        groups: dict[int, list[Run]] = {}
+        for run in sorted(self.runs, key=lambda run: run.stepsize):
+            groups.setdefault(run.seed, []).append(run)
+        return dict(sorted(groups.items()))
