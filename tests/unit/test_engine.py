@@ -157,12 +157,13 @@ def test_a_run_does_not_depend_on_its_neighbours(kind):
 
 
 @kinds
-def test_a_continued_run_is_an_uninterrupted_one(kind):
+@pytest.mark.parametrize("stop", [70, 71], ids=["recorded", "unrecorded"])
+def test_a_continued_run_is_an_uninterrupted_one(kind, stop):
     problem, weights, stepsizes = settings_of(kind)
     whole = trained(problem, weights, stepsizes, 150, 0.5)
-    begun = trained(problem, weights, stepsizes, 70, 0.5)
+    begun = trained(problem, weights, stepsizes, stop, 0.5)
     rest = trained(problem, weights, stepsizes, 150, 0.5, start=begun.state)
-    assert rest.steps == [step for step in whole.steps if step >= 70]
+    assert rest.steps == [step for step in whole.steps if step >= stop]
     assert same(rest.rows, whole.rows[-len(rest.steps) :])
     assert all(same(rest.running[name], whole.running[name]) for name in whole.running)
     assert all(same(rest.state[name], whole.state[name]) for name in whole.state)

@@ -109,7 +109,8 @@ def _train(problem, weights, stepsizes, targets, watch, rows, neurons, progress,
         running.load(start)
 
     series = rows.new_empty(_STRETCH // len(stepsizes) + 2, len(SCALARS), len(stepsizes))
-    step, filled, waiting, details, pace = targets[0], 0, [], [], 1.0
+    step = int(start["step"][0]) if start else 0
+    filled, waiting, details, pace = 0, [], [], 1.0
 
     def digest():
         """Take in series[:filled] and complete the waiting rows with running means."""
