@@ -34,8 +34,9 @@ CPU_CALL = 3e-4
 #: The same for CUDA, where all runs of a grid share the calls (assumed).
 CUDA_RATE, CUDA_CALL = 1e12, 1e-3
 
-#: Start of Python, Snakemake and torch on a node with a slow shared file system, in seconds.
-START = 120.0
+#: Start of Snakemake, Python and torch on a node with a slow file system, in seconds (measured
+#: 4 to 7 on a local disk).
+START = 60.0
 
 #: Estimates are multiplied by these, and again by the number of the attempt.
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
@@ -121,9 +122,8 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     hidden = [out for out, _ in shape.model.layer_shapes(shape.d)]
     activations = 8 * (shape.n + shape.tests) * sum(hidden)
     per_run = shape.itemsize * (8 * shape.weights + activations)
-    record = 0
-    if shape.neurons:
-        record = 100 * _recorded(shape.steps) * shape.model.m * shape.runs
+    per_row = 1500 + (250 * shape.model.m if shape.neurons else 0)
+    record = per_row * _recorded(shape.steps) * shape.runs
     arrays = samples + gram + per_run * shape.runs + record
     total = (BASE_CUDA_BYTES if shape.cuda else BASE_BYTES) + RECORD_BYTES + arrays
     return math.ceil(attempt * MEMORY_MARGIN * total / MB)

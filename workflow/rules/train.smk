@@ -21,6 +21,7 @@ rule train:
         mem_mb=graph.memory,
         runtime=graph.minutes,
         gpu=graph.gpus,
+        turn=1,
     params:
         spec=graph.train_spec,
         seeds=graph.seeds,
