@@ -21,6 +21,9 @@ from pathlib import Path
 PACKAGES = ("munge", "slurm-client", "slurm-wlm-basic-plugins", "slurmctld", "slurmd")
 DAEMONS = ("munged", "slurmctld", "slurmd")
 
+#: Snakemake's jobs drop SLURM_CONF on the node, so their srun looks here.
+SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
+
 # count-only GPUs are refused, hence the device files; CPUs beyond the machine's need
 # config_overrides; without memory as a consumable resource nothing would be limited.
 SLURM_CONF = """\
@@ -136,6 +139,8 @@ class Slurm:
         for gpu in ("gpu0", "gpu1"):
             subprocess.run(["mknod", self.folder / gpu, "c", "1", "3"], check=True)
         (self.folder / "gres.conf").write_text(f"Name=gpu File={self.folder}/gpu[0-1]\n")
+        SYSTEM_CONF.parent.mkdir(exist_ok=True)
+        SYSTEM_CONF.symlink_to(self.folder / "slurm.conf")
         for name in ("state", "spool"):
             (self.folder / name).mkdir()
         key = self.folder / "munge.key"
@@ -197,6 +202,8 @@ class Slurm:
         for daemon in reversed(DAEMONS):
             if daemon in self.daemons:
                 self._end(daemon)
+        if SYSTEM_CONF.is_symlink() and SYSTEM_CONF.readlink().parent == self.folder:
+            SYSTEM_CONF.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _cancel_all(self) -> None:
