@@ -4,7 +4,6 @@ import math
 import textwrap
 from collections.abc import Iterable
 from importlib import import_module
-from string import ascii_lowercase
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -34,9 +33,9 @@ def draw(scene: Scene) -> Figure:
     rows = math.ceil(len(panels) / columns)
     figure = Figure(layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for letter, panel, ax in zip(ascii_lowercase, panels, axes, strict=False):
+    for panel, ax in zip(panels, axes, strict=False):
         panel.draw(ax, scene)
-        ax.set_title(f"({letter}) {panel.TITLE}" if len(panels) > 1 else panel.TITLE)
+        ax.set_title(panel.TITLE)
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
 
@@ -77,12 +76,8 @@ def draw(scene: Scene) -> Figure:
 
 
 def caption(specification: Specification) -> str:
-    """What to see, one line per panel."""
-    captions = [panel.CAPTION for panel in _panels(specification)]
-    if len(captions) == 1:
-        return captions[0]
-    pairs = zip(ascii_lowercase, captions, strict=False)
-    return "\n".join(f"({letter}) {text}" for letter, text in pairs)
+    """What to see in each panel, one line each."""
+    return "\n".join(f"{panel.TITLE}: {panel.CAPTION}" for panel in _panels(specification))
 
 
 def stand_in(specification: Specification) -> str:

@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 
+from largestep.separation import hard_margin
 from largestep.spec import Experiment
 
 _MOST_PATTERNS = 2**12
@@ -32,35 +33,21 @@ def normalized_margin(experiment: Experiment) -> list[Reference]:
 
 
 def _five_points(experiment: Experiment) -> list[Reference]:
-    """The linear problem's margin, which the network's cannot reach, and the network's own."""
-    X, y = experiment.dataset.points()
-    margin, direction = linear_margin(X, y)
-    lines = [Reference("linear max-margin", margin, above=False)]
-    if experiment.model.head is None:
-        return lines
+    """The linear problem's margin, which a two-layer net cannot reach, and the net's own limits."""
     head, leak = experiment.model.head, getattr(experiment.model.activation, "c", 0.0)
+    if head is None:
+        return []
+    X, y = experiment.dataset.points()
+    margin, direction = hard_margin(X, y)
     along = homogeneous_margin(np.outer(np.sign(head), direction), head, leak, X, y)
-    lines.append(Reference(r"network, $\pm e_1$", along, dashes=":", above=False))
+    lines = [
+        Reference("linear max-margin", margin, above=False),
+        Reference(r"network, $\pm e_1$", along, dashes=":", above=False),
+    ]
     if 2 ** (len(y) * len(head)) <= _MOST_PATTERNS:
         best = largest_margin(head, leak, X, y)
         lines.append(Reference("network, best", best))
     return lines
-
-
-def linear_margin(X: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-    """max over unit u of min_i y_i x_i . u, and that u; for separable data.
-
-    Samples X (n, d), labels y (n,). Without an intercept: every sample is joined by its mirror
-    image with the other label, whose hard-margin solution passes through the origin. Right to
-    about 1e-4 relative, since libsvm keeps products in float32.
-    """
-    from sklearn.svm import SVC
-
-    Z = y[:, None] * X
-    machine = SVC(kernel="linear", C=1e8, tol=1e-8)
-    machine.fit(np.vstack([Z, -Z]), np.repeat([1, -1], len(Z)))
-    u = machine.coef_[0] / np.linalg.norm(machine.coef_)
-    return float((Z @ u).min()), u
 
 
 def homogeneous_margin(

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from largestep.panels import curves
 
-TITLE = "loss"
+TITLE = "Loss"
 CAPTION = (
     "The loss at every recorded step. A thin line oscillates; at the dot the loss rises for the "
     "last time, and the thick line after it only falls."

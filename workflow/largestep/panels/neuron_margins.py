@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from largestep import style
 from largestep.panels import curves
 
-TITLE = "neuron margins"
+TITLE = "Neuron margins"
 CAPTION = (
     "Each neuron's own margin, as if it classified alone, with the sign (±) of its output weight: "
     "dashed where that is negative. From the vertical line on, the whole network has every "

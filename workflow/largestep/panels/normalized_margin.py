@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from largestep import references, style
 from largestep.panels import curves
 
-TITLE = "normalized margin"
+TITLE = "Normalized margin"
 CAPTION = (
     "The normalized margin, the least of y f(x) over the samples divided by the norm of the "
     "weights to the power M: above zero every sample is on its right side, and in the stable "
-    "phase it hardly ever falls. Far below zero the axis is cut."
+    "phase it hardly ever falls. Far below zero the axis is cut. Dashed and dotted lines, where "
+    "there are some, are limits computed from the data and the network [D]."
 )
 
 

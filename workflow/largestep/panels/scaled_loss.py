@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from largestep.panels import curves
 
-TITLE = "scaled loss"
+TITLE = "Scaled loss"
 CAPTION = (
     "The loss times stepsize times step: flat where the loss falls like 1/(stepsize · t), and at "
     "the same height for all stepsizes where it is the stepsize that sets the speed."

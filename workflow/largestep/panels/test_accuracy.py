@@ -6,7 +6,7 @@ from matplotlib.ticker import PercentFormatter
 from largestep import style
 from largestep.panels import curves
 
-TITLE = "test accuracy"
+TITLE = "Test accuracy"
 CAPTION = (
     "The share of test samples classified rightly. Compare stepsizes at the same step: at "
     "convergence their difference is of the size of the spread between seeds."

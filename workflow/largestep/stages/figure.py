@@ -39,4 +39,5 @@ if __name__ == "__main__":
     parser.add_argument("--svg", type=Path, required=True)
     parser.add_argument("--pdf", type=Path, required=True)
     parser.add_argument("--png", type=Path, required=True)
-    main(run, parser)
+    inputs, outputs = ["trajectories", "runs", "neurons"], ["svg", "pdf", "png"]
+    main(run, parser, reads=inputs, writes=outputs)

@@ -1,0 +1,348 @@
+import itertools
+import subprocess
+import sys
+from importlib import import_module
+
+import descend
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from scipy.optimize import minimize
+from sklearn.svm import SVC
+
+from largestep import figures, references, spec, style, tables
+from largestep.fingerprint import closure
+from largestep.panels import PANELS, curves
+from largestep.panels.curves import Scene
+
+TABLES = ("trajectories", "runs", "neurons")
+SEEDS = {"train": {"eta": [1, 30, 50], "seeds": [0, 1, 2], "steps": 300}}
+
+
+def scene(description=descend.XOR, **halted) -> Scene:
+    return Scene(*descend.trained(description, **halted))
+
+
+@pytest.fixture(scope="module")
+def several() -> Scene:
+    """Three seeds; of eta = 50 one run diverges, of eta = 30 two freeze."""
+    title = {"title": "A title that is long enough to be wrapped " * 3, "stand_in": "toys " * 30}
+    return scene(
+        descend.XOR | SEEDS | {"figure": title},
+        diverge={(1, 200.0): 20},
+        freeze={(0, 120.0): 90, (2, 120.0): 100},
+    )
+
+
+def axes(drawn: Scene, panel: str):
+    with style.theme():
+        ax = Figure().add_subplot()
+        import_module(f"largestep.panels.{panel}").draw(ax, drawn)
+    return ax
+
+
+def lines_of(ax, colour, **looks):
+    """Data of the lines of a colour, e.g. linestyle="--"; legend entries have no data."""
+    return [
+        line.get_xydata()
+        for line in ax.lines
+        if len(line.get_xdata())
+        and line.get_color() == colour
+        and all(getattr(line, f"get_{key}")() == value for key, value in looks.items())
+    ]
+
+
+def close(drawn, data):
+    """Equal but for seaborn's way through the logarithm and back."""
+    return drawn.shape == data.shape and np.allclose(drawn, data, rtol=1e-9)
+
+
+# Colours
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=30, unique=True))
+def test_the_larger_the_stepsize_the_darker_in_whatever_order(stepsizes):
+    colours = style.palette(stepsizes)
+    assert colours == style.palette(sorted(stepsizes))
+    grey = [np.dot(colours[step], (0.299, 0.587, 0.114)) for step in sorted(stepsizes)]
+    assert all(np.diff(grey) < 0)
+    assert max(grey) < 0.72, "too light on white"
+
+
+def test_stepsizes_of_the_largest_legend_differ_in_grey():
+    grey = [np.dot(c, (0.299, 0.587, 0.114)) for c in style.palette(range(1, 10)).values()]
+    assert min(abs(a - b) for a, b in itertools.pairwise(grey)) > 0.03
+
+
+# Curves
+
+
+def test_one_seed_is_drawn_row_by_row_with_its_phases():
+    drawn = scene()
+    ax = axes(drawn, "loss")
+    for stepsize, run in drawn.runs.set_index("stepsize").iterrows():
+        rows = drawn.trajectories.query("stepsize == @stepsize and step > 0")
+        colour, change = drawn.palette[stepsize], run["last_increase_step"]
+        thick = lines_of(ax, colour, linewidth=curves.WIDTHS["stable"], marker="None")
+        after = rows[rows["step"] >= change][["step", "loss"]].to_numpy()
+        assert close(thick[0], after)
+        thin = lines_of(ax, colour, linewidth=curves.WIDTHS["oscillating"], marker="None")
+        before = rows[rows["step"] <= after[0, 0]][["step", "loss"]].to_numpy()
+        assert close(thin[0], before) if change else not thin
+        dots = lines_of(ax, colour, marker=curves.CHANGE["marker"])
+        assert close(dots[0], after[:1]) if change else not dots
+    assert set(drawn.runs["last_increase_step"] > 0) == {True, False}
+
+
+def test_several_seeds_are_a_median_in_the_range_of_those_that_did_not_diverge(several):
+    ax = axes(several, "normalized_margin")
+    diverged = several.runs.query("status == 'diverged'")[["stepsize", "seed"]]
+    rows = several.trajectories.query("step > 0").merge(diverged, how="left", indicator=True)
+    rows = rows[rows["_merge"] == "left_only"].rename(columns={"normalized_margin": "value"})
+    bands = np.vstack([path.vertices for band in ax.collections for path in band.get_paths()])
+    for stepsize, part in rows.groupby("stepsize"):
+        found = part.groupby("step")["value"].agg(["median", "min", "max"])
+        lines = [
+            data
+            for width in {*curves.WIDTHS.values()}
+            for data in lines_of(ax, several.palette[stepsize], linewidth=width, marker="None")
+        ]
+        for points, wanted in (
+            (np.vstack(lines), found["median"]),
+            (bands, found["min"]),
+            (bands, found["max"]),
+        ):
+            for point in wanted.items():
+                assert np.isclose(points, point, rtol=1e-9).all(axis=1).any()
+
+
+def test_a_diverged_run_ends_in_a_cross_and_does_not_move_the_axes(several):
+    ax = axes(several, "scaled_loss")
+    (cross,) = lines_of(ax, several.palette[200.0], marker=curves.DIVERGED["marker"])
+    run = several.trajectories.query("stepsize == 200 and seed == 1").dropna(subset="loss")
+    assert cross[0, 0] == run["step"].max()
+    kept = [
+        frame.query("stepsize != 200 or seed != 1")
+        for frame in (several.trajectories, several.runs)
+    ]
+    alone = axes(Scene(several.experiment, *kept), "scaled_loss")
+    assert ax.get_ylim() == alone.get_ylim()
+    assert ax.get_ylim()[0] <= cross[0, 1] <= ax.get_ylim()[1]
+
+
+def test_huge_values_of_a_diverged_run_leave_the_cross_in_view(several):
+    rows = several.trajectories.copy()
+    wild = (rows["stepsize"] == 200) & (rows["seed"] == 1)
+    rows.loc[wild, ["loss", "normalized_margin"]] *= 1e200
+    for panel in ("loss", "normalized_margin"):
+        ax = axes(Scene(several.experiment, rows, several.runs), panel)
+        (cross,) = lines_of(ax, several.palette[200.0], marker=curves.DIVERGED["marker"])
+        assert ax.get_ylim()[0] <= cross[0, 1] <= ax.get_ylim()[1]
+
+
+def test_most_seeds_frozen_is_a_dashed_stretch_from_their_median_step(several):
+    ax = axes(several, "loss")
+    assert several.events.loc[120.0, "frozen"] == 100
+    (dashed,) = lines_of(ax, several.palette[120.0], linestyle="--")
+    recorded = several.trajectories["step"].unique()
+    ends = np.array([min(recorded[recorded >= 100]), 300])
+    assert close(dashed[[0, -1], 0], ends)
+
+
+@given(st.floats(0, 400), st.sampled_from([np.inf, 50.0, 200.0]))
+def test_every_row_is_in_a_phase_and_phases_meet(change, frozen):
+    steps = np.unique(np.logspace(0, 2.5, 40).astype(int))
+    rows = pd.DataFrame({"stepsize": 1.0, "step": steps, "value": 1.0})
+    events = pd.DataFrame({"change": [change], "frozen": [frozen]}, index=[1.0])
+    phases = curves._with_phases(rows, events)
+    assert set(phases["step"]) == set(steps)
+    order = phases.drop_duplicates("phase")["phase"].tolist()
+    assert order == [phase for phase in curves.WIDTHS if phase in order]
+    for before, after in itertools.pairwise(order):
+        ends = phases[phases["phase"] == before]["step"].max()
+        assert ends == phases[phases["phase"] == after]["step"].min()
+
+
+# Panels
+
+
+def test_every_panel_has_what_figures_ask_for():
+    for name in PANELS:
+        panel = import_module(f"largestep.panels.{name}")
+        assert panel.TITLE and panel.CAPTION.endswith(".") and ":" not in panel.TITLE
+
+
+def test_scaled_loss_is_flat_for_a_loss_like_one_over_eta_t():
+    drawn = scene()
+    rows = drawn.trajectories.assign(loss=lambda rows: 7 / (rows["eta"] * rows["step"]))
+    ax = axes(Scene(drawn.experiment, rows, drawn.runs), "scaled_loss")
+    heights = np.concatenate([line.get_ydata() for line in ax.lines])
+    assert np.allclose(heights, 7)
+
+
+def test_without_test_data_the_accuracy_says_so():
+    ax = axes(scene(), "test_accuracy")
+    assert not ax.lines and [text.get_text() for text in ax.texts] == ["no test data"]
+
+
+def test_neurons_stay_negative_while_the_network_separates():
+    drawn = scene(descend.FIVE_POINTS)
+    ax = axes(drawn, "neuron_margins")
+    curves_of_neurons = [line.get_ydata() for line in ax.lines if len(line.get_xdata()) > 2]
+    assert len(curves_of_neurons) == 2 and np.concatenate(curves_of_neurons).max() < 0
+    (separation,) = drawn.runs["separation_step"]
+    assert any(set(line.get_xdata()) == {separation} for line in ax.lines)
+
+
+def test_margins_far_below_zero_are_cut_off():
+    drawn = scene(descend.FIVE_POINTS)
+    bottom, top = axes(drawn, "normalized_margin").get_ylim()
+    assert drawn.trajectories["normalized_margin"].min() < -1 < bottom < 0 < 0.05 < top
+
+
+# References
+
+
+def test_limits_of_figure_4():
+    experiment = spec.Experiment.model_validate(descend.FIVE_POINTS)
+    X, y = experiment.dataset.points()
+    linear, along, best = (line.value for line in references.normalized_margin(experiment))
+    Z = y[:, None] * X
+    # Samples and their mirror images: the hard-margin solution passes through the origin.
+    machine = SVC(kernel="linear", C=1e8, tol=1e-8)
+    machine.fit(np.vstack([Z, -Z]), np.repeat([1, -1], len(Z)))
+    assert linear == pytest.approx(0.05, rel=1e-9)
+    assert linear == pytest.approx(1 / np.linalg.norm(machine.coef_), rel=1e-4)
+    assert along == pytest.approx(0.75 * 0.05 / np.sqrt(2), rel=1e-9)
+    assert along < best == pytest.approx(0.028, abs=2e-4)
+
+
+def test_no_direction_beats_the_best_and_a_search_finds_it():
+    X, y = spec.Experiment.model_validate(descend.FIVE_POINTS).dataset.points()
+    head, leak = np.array([0.5, -0.5]), 0.5
+    best = references.largest_margin(head, leak, X, y)
+
+    def outputs(w):
+        Z = X @ w.reshape(2, 3).T
+        return y * (np.where(Z > 0, Z, leak * Z) @ head)
+
+    limits = [
+        {"type": "ineq", "fun": lambda v: outputs(v[:6]) - v[6]},
+        {"type": "ineq", "fun": lambda v: 1 - v[:6] @ v[:6]},
+    ]
+    found = []
+    for start in np.random.default_rng(0).standard_normal((30, 7)):
+        end = minimize(lambda v: -v[6], start, constraints=limits, method="SLSQP").x[:6]
+        assert (outputs(end) / np.linalg.norm(end)).min() <= best * (1 + 1e-9)
+        found.append(references.homogeneous_margin(end.reshape(2, 3), head, leak, X, y))
+    assert max(found) > 0.999 * best
+
+
+def test_references_are_for_two_layer_nets_on_their_data_only():
+    network = {"kind": "mlp", "widths": [4], "activation": {"name": "gelu"}}
+    other = {"model": network, "train": {"stepsize": [1.0], "seeds": [0], "steps": 1}}
+    mlp = {"dataset": {"source": "five_points"}} | other
+    for description in (mlp, descend.XOR):
+        assert not references.normalized_margin(spec.Experiment.model_validate(description))
+
+
+# Whole figures
+
+
+def test_nothing_is_cut_off_and_legends_cover_no_panel(several):
+    for drawn in (several, scene(), scene(descend.FIVE_POINTS)):
+        with style.theme():
+            figure = figures.draw(drawn)
+            figure.draw_without_rendering()
+            assert min(ax.bbox.height for ax in figure.axes) > figure.dpi, "an inch at least"
+            panels = [ax.get_tightbbox() for ax in figure.axes]
+            legends = [legend.get_window_extent() for legend in figure.legends]
+            titles = [text.get_window_extent() for text in figure.texts]
+        whole = figure.bbox.padded(1)
+        for box in (*panels, *legends, *titles):
+            assert whole.contains(*box.min) and whole.contains(*box.max)
+        for first, second in itertools.combinations([*panels, *legends, *titles], 2):
+            assert not first.padded(-2).overlaps(second.padded(-2))
+
+
+def test_legend_names_the_largest_first_and_what_became_of_runs(several):
+    with style.theme():
+        entries, marks = (
+            [text.get_text() for text in legend.get_texts()]
+            for legend in figures.draw(several).legends
+        )
+    assert entries == ["50 (1 of 3 diverged)", "30 (2 of 3 frozen)", "1", "range of 3 seeds"]
+    assert {"diverged", "frozen by rounding", "last rise"} <= set(marks)
+    with style.theme():
+        plain = figures.draw(scene()).legends[1].get_texts()
+    assert not {"diverged", "frozen by rounding"} & {text.get_text() for text in plain}
+
+
+def test_a_long_grid_shows_some_of_its_stepsizes_with_both_ends():
+    grid = list(range(1, 31))
+    train = {"eta": grid, "seeds": [0], "steps": 4}
+    with style.theme():
+        legend = figures.draw(scene(descend.XOR | {"train": train})).legends[0]
+    names = [int(text.get_text()) for text in legend.get_texts()]
+    assert names[0] == 30 and names[-1] == 1 and sorted(names, reverse=True) == names
+    assert "9 of 30 shown" in legend.get_title().get_text()
+
+
+def test_a_figure_of_diverged_runs_alone_can_be_drawn():
+    drawn = scene(diverge={(0, 4.0): 1, (0, 120.0): 30})
+    with style.theme():
+        entries = figures.draw(drawn).legends[0].get_texts()
+    assert [text.get_text() for text in entries] == ["30 (diverged)", "1 (diverged)"]
+
+
+def test_a_figure_depends_on_the_code_of_its_own_panels_alone():
+    ours, _ = closure("largestep.stages.figure")
+    assert "largestep.panels.curves" in ours
+    assert not {f"largestep.panels.{panel}" for panel in PANELS} & ours
+
+
+# The stage
+
+
+def stage(folder, experiment, name="here"):
+    """The command, started."""
+    files = {kind: folder / f"f.{kind}" for kind in ("svg", "pdf", "png")}
+    files |= {table: folder / f"{table}.parquet" for table in TABLES}
+    words = ["--experiment", name, "--spec", spec.to_json(experiment)]
+    words += [word for option, path in files.items() for word in (f"--{option}", str(path))]
+    command = [sys.executable, "-m", "largestep.stages.figure", *words]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def written(folder, description):
+    """Trains, and writes the tables to `folder`."""
+    experiment, *frames = descend.trained(description)
+    schemas = (tables.TRAJECTORIES, tables.RUNS, tables.NEURONS)
+    for name, schema, frame in zip(TABLES, schemas, frames, strict=True):
+        tables.write(frame, schema, folder / f"{name}.parquet")
+    return experiment
+
+
+def test_stage_writes_the_same_bytes_each_time_and_describes_them(tmp_path):
+    words = {"title": "Margins <of> XOR", "stand_in": "a toy"}
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+        experiment = written(folder, descend.XOR | {"figure": words})
+    for started in [stage(folder, experiment) for folder in folders]:
+        assert started.wait() == 0, started.stderr.read()
+    for kind in ("svg", "pdf", "png"):
+        first, second = ((folder / f"f.{kind}").read_bytes() for folder in folders)
+        assert first == second and len(first) > 10_000
+    svg = (folders[0] / "f.svg").read_text()
+    assert "Margins &lt;of&gt; XOR" in svg and "Normalized margin: " in svg
+
+
+def test_stage_names_the_table_that_lacks_the_experiment(tmp_path):
+    experiment = written(tmp_path, descend.XOR)
+    _, message = (started := stage(tmp_path, experiment, name="elsewhere")).communicate()
+    assert started.returncode == 1 and len(message.splitlines()) == 1
+    assert "trajectories.parquet: has no rows of experiment elsewhere" in message

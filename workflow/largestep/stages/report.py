@@ -1,0 +1,76 @@
+"""Write the report of a finished run."""
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from largestep import provenance, report, tables
+from largestep.files import replacing
+from largestep.fingerprint import closure
+from largestep.spec import Config
+from largestep.stages.command import main
+
+STAGES = ("dataset", "train", "metrics", "figure", "report")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    runs = tables.read(arguments.runs)
+    images = {path: path.read_bytes() for path in arguments.figures}
+    contents = report.Contents(
+        config=Config.model_validate_json(arguments.config),
+        figures={
+            path.stem: report.Image(svg, images[path.with_suffix(".png")])
+            for path, svg in images.items()
+            if path.suffix == ".svg"
+        },
+        runs=runs,
+        facts={path.stem: json.loads(path.read_text()) for path in arguments.facts},
+        times=_times(arguments.benchmarks),
+        claims=json.loads(arguments.claims.read_text()) if arguments.claims else [],
+        machine=provenance.machine() | _gpus(runs),
+        versions=provenance.versions(closure(*map("largestep.stages.{}".format, STAGES))[1]),
+        commit=provenance.commit(),
+        finished=datetime.now(UTC),
+    )
+    with replacing(arguments.out) as partial:
+        partial.write_text(report.html(contents), encoding="utf-8")
+
+
+def _times(benchmarks: list[Path]) -> pd.DataFrame:
+    """Time and memory of each job; Snakemake's files are .../benchmarks/<rule>/<job>.tsv."""
+    jobs = []
+    for path in benchmarks:
+        found = pd.read_csv(path, sep="\t", na_values=["-"])
+        rule = path.parts[path.parts.index("benchmarks") + 1]
+        jobs.append((rule, found["s"].sum(), found["max_rss"].max()))
+    return pd.DataFrame(jobs, columns=["stage", "seconds", "memory"])
+
+
+def _gpus(runs: pd.DataFrame) -> dict[str, str]:
+    """The GPUs of this machine, if any run used one."""
+    if "cuda" not in set(runs["device"]):
+        return {}
+    import torch
+
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {"gpu": ", ".join(names) or "not on this machine"}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, help="the configuration, as JSON")
+    parser.add_argument(
+        "--figures", type=Path, nargs="+", required=True, help="SVG and PNG of each"
+    )
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument(
+        "--facts", type=Path, nargs="+", required=True, help="JSON of the data sets"
+    )
+    parser.add_argument("--benchmarks", type=Path, nargs="*", default=[], help="Snakemake's TSV")
+    parser.add_argument("--claims", type=Path, help="claims.json")
+    parser.add_argument("--out", type=Path, required=True)
+    inputs = ["figures", "runs", "facts", "benchmarks"]
+    main(run, parser, reads=inputs, writes=["out"])
