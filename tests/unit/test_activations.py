@@ -23,10 +23,22 @@ def test_value_and_slope_are_those_of_autograd(activation):
 
 
 @names
+def test_value_and_pull_back_agree_with_value_and_slope(activation):
+    value, slope = activation.value_and_slope(GRID)
+    delta = torch.cos(GRID)
+    torch.testing.assert_close(activation.value(GRID), value, rtol=1e-12, atol=1e-12)
+    pulled = activation.pull_back(delta, GRID)
+    torch.testing.assert_close(pulled, delta * slope, rtol=1e-12, atol=1e-12)
+
+
+@names
 def test_input_is_left_alone(activation):
-    z = GRID[::1000].clone()
+    z, delta = GRID[::1000].clone(), GRID[::1000].cos()
     activation.value_and_slope(z)
+    activation.value(z)
+    activation.pull_back(delta, z)
     assert torch.equal(z, GRID[::1000])
+    assert torch.equal(delta, z.cos())
 
 
 @names

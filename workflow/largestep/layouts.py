@@ -149,18 +149,18 @@ class Layers(ByWeights, _Stepwise):
         self.buffers = [self.f.new_empty(*self.f.shape, size) for size in sizes]
 
     def measure(self, scalars: Tensor) -> None:
-        phi, inputs, slopes = self.problem.activation.value_and_slope, [self.X], []
+        phi, inputs, Z = self.problem.activation, [self.X], []
         for layer, buffer in zip(self.weights, self.buffers, strict=False):
-            value, slope = phi(product(inputs[-1], layer.mT, out=buffer))
-            inputs.append(value)
-            slopes.append(slope)
+            Z.append(product(inputs[-1], layer.mT, out=buffer))
+            inputs.append(phi.value(Z[-1]))
         torch.matmul(inputs[-1], self.weights[-1].mT, out=self.f[..., None])
         delta = self._summarise(scalars)[..., None]
         for k in reversed(range(len(self.weights))):
             self.grads[k] = product(delta.mT, inputs[k], out=self.grads[k])
             if k:
-                buffer = self.buffers[k - 1]
-                delta = product(delta, self.weights[k], out=buffer).mul_(slopes[k - 1])
+                # The layer's output is not needed any more: its memory takes the product.
+                behind = product(delta, self.weights[k], out=inputs[k])
+                delta = phi.pull_back(behind, Z[k - 1])
         scalars[2] = sum(map(squares, self.weights))
         scalars[3] = sum(map(squares, self.grads))
 
@@ -172,7 +172,7 @@ class Layers(ByWeights, _Stepwise):
     def test_outputs(self) -> Tensor:
         h = _shared(self.problem.test[0], len(self.X))
         for layer in self.weights[:-1]:
-            h = self.problem.activation.value_and_slope(torch.matmul(h, layer.mT))[0]
+            h = self.problem.activation.value(torch.matmul(h, layer.mT))
         return torch.matmul(h, self.weights[-1].mT)[..., 0]
 
     def layers(self) -> list[Tensor]:
@@ -193,16 +193,23 @@ class _TwoLayer(_Stepwise):
         super().__init__(problem, weights, stepsizes)
         self.Z = self.f.new_empty(*self.f.shape, len(problem.head))
         self.Z = product(self.X, weights[0].mT, out=self.Z)
+        self.fused = None
+        if len(self.Z) == 1 and self.Z.device.type == "cpu" and self.Z.dtype == torch.float64:
+            from largestep.loop import Differentiate
+
+            self.fused = Differentiate(problem)
 
     def _differentiate(self, scalars: Tensor) -> Tensor:
         """dL/dZ (R, n, m) at the pre-activations Z; writes loss, margin and slope."""
+        if self.fused:
+            return self.fused(self.Z, self.f, scalars)
         value, slope = self.problem.activation.value_and_slope(self.Z)
         torch.matmul(value, self.problem.head, out=self.f)
         pull = self._summarise(scalars)
         return slope.mul_(self.problem.head).mul_(pull[..., None])
 
     def test_outputs(self) -> Tensor:
-        return self.problem.activation.value_and_slope(self._test_Z())[0] @ self.problem.head
+        return self.problem.activation.value(self._test_Z()) @ self.problem.head
 
 
 class Direct(ByWeights, _TwoLayer):

@@ -31,10 +31,7 @@ class Loop(ByWeights):
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
         self.problem, self.initial = problem, weights
         self.stepsizes = stepsizes[:, None, None]
-        name = problem.activation.name.removeprefix("leaky_")
-        linear = problem.activation.c if name != problem.activation.name else 0.0
-        activation = (_KINDS[name], linear, getattr(problem.activation, "h", 1.0))
-        self.network = (*activation, problem.head.numpy(), stepsizes.numpy())
+        self.network = (*_activation(problem), problem.head.numpy(), stepsizes.numpy())
         self.load({"layer0": weights[0]})
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -66,6 +63,27 @@ class Loop(ByWeights):
 
     def gradients(self) -> list[Tensor]:
         return [torch.from_numpy(self.grad.transpose(2, 1, 0).copy())]
+
+
+class Differentiate:
+    """The elementwise part of a step in one pass, for nets too large for `Loop`."""
+
+    def __init__(self, problem: Problem):
+        self.network = (*_activation(problem), problem.head.numpy(), problem.y.numpy())
+
+    def __call__(self, Z: Tensor, f: Tensor, scalars: Tensor) -> Tensor:
+        """dL/dZ (1, n, m) at pre-activations Z; writes f (1, n) and rows of scalars (5, 1)."""
+        values, D = torch.empty_like(Z), torch.empty_like(Z)
+        arrays = (Z.view(-1), values.view(-1), D.view(-1), f.view(-1, 1), scalars)
+        _differentiate_one(*self.network, *(array.numpy() for array in arrays))
+        return D
+
+
+def _activation(problem: Problem) -> tuple[int, float, float]:
+    """Kind, share c of the linear part, and parameter h."""
+    name = problem.activation.name.removeprefix("leaky_")
+    linear = problem.activation.c if name != problem.activation.name else 0.0
+    return _KINDS[name], linear, getattr(problem.activation, "h", 1.0)
 
 
 @intrinsic
@@ -158,44 +176,98 @@ def _leaky(c, z, pair):
 
 
 @compiled
-def _activate(kind, c, h, Z, values):
-    """Values c z + (1 - c) phi(z) of the pre-activations Z, which become their slopes."""
+def _activate(kind, c, h, Z, values, slopes):
+    """Values c z + (1 - c) phi(z) of the pre-activations Z, and slopes."""
     # One loop each: the vectoriser wants a straight line.
     if kind == _SOFTPLUS:
         for e in range(Z.size):
-            values[e], Z[e] = _leaky(c, Z[e], softplus(Z[e]))
+            values[e], slopes[e] = _leaky(c, Z[e], softplus(Z[e]))
     elif kind == _GELU:
         for e in range(Z.size):
-            values[e], Z[e] = _leaky(c, Z[e], gelu(Z[e]))
+            values[e], slopes[e] = _leaky(c, Z[e], gelu(Z[e]))
     elif kind == _SILU:
         for e in range(Z.size):
-            values[e], Z[e] = _leaky(c, Z[e], silu(Z[e]))
+            values[e], slopes[e] = _leaky(c, Z[e], silu(Z[e]))
     else:
         for e in range(Z.size):
-            values[e], Z[e] = _leaky(c, Z[e], huber(Z[e], h))
+            values[e], slopes[e] = _leaky(c, Z[e], huber(Z[e], h))
+
+
+@compiled
+def _differentiate(kind, c, h, head, y, Z, values, D, f, scalars):
+    """D = dL/dZ at pre-activations Z, f, and loss, margin and slope in scalars (5, R).
+
+    Z, values and D are (n, m, R), flat, since long loops suit the vector unit; f is (n, R).
+    """
+    n, m, R = len(y), len(head), f.shape[1]
+    _activate(kind, c, h, Z, values, D)
+    for i in range(n):
+        for r in range(R):
+            f[i, r] = 0
+        for j in range(m):
+            for r in range(R):
+                f[i, r] = fma(head[j], values[(i * m + j) * R + r], f[i, r])
+
+    q, loss, slope = np.empty(n * R), np.empty(n * R), np.empty(n * R)
+    for i in range(n):
+        for r in range(R):
+            q[i * R + r] = y[i] * f[i, r]
+    for e in range(n * R):
+        loss[e], slope[e] = softplus(-q[e])
+    for r in range(R):
+        scalars[0, r], scalars[1, r], scalars[4, r] = 0, np.inf, 0
+    for i in range(n):
+        for r in range(R):
+            scalars[0, r] += loss[i * R + r]
+            scalars[4, r] += slope[i * R + r]
+            # Not `q < ...`: a nan must stay.
+            if not q[i * R + r] >= scalars[1, r]:
+                scalars[1, r] = q[i * R + r]
+    for r in range(R):
+        scalars[0, r] /= n
+        scalars[4, r] /= n
+
+    for i in range(n):
+        for r in range(R):
+            slope[i * R + r] *= -y[i] / n
+        for j in range(m):
+            for r in range(R):
+                D[(i * m + j) * R + r] *= head[j] * slope[i * R + r]
 
 
 _vector, _matrix, _cube = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
-_arguments = (
-    *(types.int64, types.float64, types.float64),
-    *(_vector, _vector),
-    *(_matrix, _vector),
-    *(_cube, _cube, _matrix, types.float64[:, :, :], types.int64),
+_activation_types = (types.int64, types.float64, types.float64)
+
+
+@njit(
+    (
+        *(*_activation_types, _vector, _vector),
+        *(_vector, _vector, _vector, _matrix, types.float64[:, :]),
+    ),
+    cache=True,
+    error_model="numpy",
 )
+def _differentiate_one(kind, c, h, head, y, Z, values, D, f, scalars):
+    _differentiate(kind, c, h, head, y, Z, values, D, f, scalars)
 
 
-@njit(_arguments, cache=True, error_model="numpy")
+@njit(
+    (
+        *(*_activation_types, _vector, _vector),
+        *(_matrix, _vector, _cube, _cube, _matrix, types.float64[:, :, :], types.int64),
+    ),
+    cache=True,
+    error_model="numpy",
+)
 def _descend(kind, c, h, head, stepsizes, X, y, W, grad, f, series, updates):
     """Fill series (k, 5, R), each entry after `updates` (0 or 1) steps; move W, grad and f along.
 
     X (n, d), W and grad (d, m, R), f (n, R).
     """
     (n, d), (m, R) = X.shape, W.shape[1:]
-    # Flat arrays make long loops for the vector unit.
-    w, g, out = W.reshape(d, m * R), grad.reshape(d, m * R), f.reshape(n * R)
-    flat, values = np.empty(n * m * R), np.empty(n * m * R)
-    Z = flat.reshape(n, m * R)
-    loss, slope = np.empty(n * R), np.empty(n * R)
+    w, g = W.reshape(d, m * R), grad.reshape(d, m * R)
+    flat_Z, flat_D, values = np.empty(n * m * R), np.empty(n * m * R), np.empty(n * m * R)
+    Z, D = flat_Z.reshape(n, m * R), flat_D.reshape(n, m * R)
     for t in range(len(series)):
         scalars = series[t]
         if updates:
@@ -210,46 +282,14 @@ def _descend(kind, c, h, head, stepsizes, X, y, W, grad, f, series, updates):
             for k in range(1, d):
                 for e in range(m * R):
                     Z[i, e] = fma(X[i, k], w[k, e], Z[i, e])
-        _activate(kind, c, h, flat, values)
-        for i in range(n):
-            for r in range(R):
-                f[i, r] = 0
-            for j in range(m):
-                for r in range(R):
-                    f[i, r] = fma(head[j], values[(i * m + j) * R + r], f[i, r])
-
-        for i in range(n):
-            for r in range(R):
-                loss[i * R + r] = -y[i] * f[i, r]
-        for e in range(n * R):
-            loss[e], slope[e] = softplus(loss[e])
-
-        for r in range(R):
-            scalars[0, r], scalars[1, r], scalars[4, r] = 0, np.inf, 0
-        for i in range(n):
-            for r in range(R):
-                scalars[0, r] += loss[i * R + r]
-                scalars[4, r] += slope[i * R + r]
-                margin = y[i] * out[i * R + r]
-                # Not `margin < ...`: a nan must stay.
-                scalars[1, r] = scalars[1, r] if margin >= scalars[1, r] else margin
-        for r in range(R):
-            scalars[0, r] /= n
-            scalars[4, r] /= n
-
-        for i in range(n):
-            for r in range(R):
-                slope[i * R + r] *= -y[i] / n
-            for j in range(m):
-                for r in range(R):
-                    Z[i, j * R + r] *= head[j] * slope[i * R + r]
+        _differentiate(kind, c, h, head, y, flat_Z, values, flat_D, f, scalars)
         for k in range(d):
             for e in range(m * R):
-                g[k, e] = X[0, k] * Z[0, e]
+                g[k, e] = X[0, k] * D[0, e]
         for i in range(1, n):
             for k in range(d):
                 for e in range(m * R):
-                    g[k, e] = fma(X[i, k], Z[i, e], g[k, e])
+                    g[k, e] = fma(X[i, k], D[i, e], g[k, e])
 
         for r in range(R):
             scalars[2, r], scalars[3, r] = 0, 0
