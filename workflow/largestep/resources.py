@@ -18,12 +18,12 @@ from largestep.spec import Experiment
 
 MB = 2**20
 
-#: Resident memory of a train job before it has read anything: Python, torch, pyarrow (measured
-#: 320 MB on the CPU; CUDA keeps a few GB of its libraries in the host's memory).
-BASE_BYTES, BASE_CUDA_BYTES = 350 * MB, 4000 * MB
+#: Resident memory of a train job on XOR: Python, torch, numba, pyarrow, the scalars of some
+#: thousand steps (measured: 457 MiB; CUDA keeps a few GB of libraries in the host's memory).
+BASE_BYTES, BASE_CUDA_BYTES = 470 * MB, 4000 * MB
 
-#: Work on the record of a grid: tables, and the per-step scalars under digestion (measured).
-RECORD_BYTES = 200 * MB
+#: Bytes in the tables for a recorded step of a run (measured: 460), and for each of its neurons.
+ROW_BYTES, NEURON_BYTES = 700, 250
 
 #: Floating-point operations per second of one core in float64: a third of what was measured.
 CPU_RATE = 4e9
@@ -31,7 +31,10 @@ CPU_RATE = 4e9
 #: Seconds per run and step that a tensor library spends on its calls (measured: 2e-4).
 CPU_CALL = 3e-4
 
-#: The same for CUDA, where all runs of a grid share the calls (assumed).
+#: Seconds to keep a finished run in the store (measured: 2e-2).
+KEEP = 3e-2
+
+#: The same as the rate and the calls for CUDA, where all runs of a grid share the calls (assumed).
 CUDA_RATE, CUDA_CALL = 1e12, 1e-3
 
 #: Start of Snakemake, Python and torch on a node with a slow file system, in seconds (measured
@@ -114,18 +117,19 @@ def memory(shape: Shape, attempt: int = 1) -> int:
 
     Derived by counting arrays: samples as read, hashed and converted; the Gram matrices where
     they are used; per run the weights (now, at first, at half time, gradient, checkpoint and
-    temporaries) and the activations with their slopes; the neurons' record.
+    temporaries) and its hidden units' outputs, whose temporaries exist for one run at a time on
+    the CPU and for all at once on CUDA, on the device; the tables.
     """
     rows = shape.n + shape.tests
     samples = rows * shape.d * (3 * 8 + shape.itemsize)
     gram = rows * shape.n * shape.itemsize if shape.gram else 0
     hidden = [out for out, _ in shape.model.layer_shapes(shape.d)]
-    activations = 8 * (shape.n + shape.tests) * sum(hidden)
-    per_run = shape.itemsize * (8 * shape.weights + activations)
-    per_row = 1500 + (250 * shape.model.m if shape.neurons else 0)
-    record = per_row * _recorded(shape.steps) * shape.runs
-    arrays = samples + gram + per_run * shape.runs + record
-    total = (BASE_CUDA_BYTES if shape.cuda else BASE_BYTES) + RECORD_BYTES + arrays
+    hidden_outputs = shape.itemsize * rows * sum(hidden) * (2 * shape.runs + 6)
+    weights = shape.itemsize * 8 * shape.weights * shape.runs
+    per_row = ROW_BYTES + (NEURON_BYTES * shape.model.m if shape.neurons else 0)
+    tables = per_row * _recorded(shape.steps) * shape.runs
+    base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
+    total = base + samples + gram + hidden_outputs + weights + tables
     return math.ceil(attempt * MEMORY_MARGIN * total / MB)
 
 
@@ -141,7 +145,7 @@ def minutes(shape: Shape, attempt: int = 1) -> int:
     else:
         rate = CPU_RATE * (8 / shape.itemsize)
         step = work / rate + CPU_CALL * shape.runs
-    seconds = START + TIME_MARGIN * step * shape.steps
+    seconds = START + TIME_MARGIN * (step * shape.steps + KEEP * shape.runs)
     return min(LONGEST, math.ceil(attempt * seconds / 60))
 
 
