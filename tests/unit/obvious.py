@@ -3,6 +3,7 @@
 import math
 
 import torch
+
 from largestep.activations import ALL, Activation
 
 ACTIVATIONS = [kind(name=kind.model_fields["name"].annotation.__args__[0]) for kind in ALL]

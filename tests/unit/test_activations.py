@@ -1,7 +1,8 @@
 import pytest
 import torch
-from largestep.activations import GELU, HuberizedReLU, LeakyHuberizedReLU, LeakySoftplus
 from obvious import ACTIVATIONS, phi
+
+from largestep.activations import GELU, HuberizedReLU, LeakyHuberizedReLU, LeakySoftplus
 
 GRID = torch.linspace(-40, 40, 800_001, dtype=torch.float64)
 names = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)

@@ -131,3 +131,21 @@ def test_a_diverging_run_leaves_the_others_alone(kind):
     disturbed = advanced(grid, 3, 40)
     assert torch.equal(disturbed[..., [0, 2]], series[..., [0, 2]])
     assert not disturbed[..., 1].isfinite().any(1).all()
+
+
+@pytest.mark.parametrize("kind", [Direct, Gram, Layers], ids=lambda kind: kind.__name__)
+def test_what_a_step_leaves_behind_stays_in_place(kind):
+    """A CUDA graph replays on the same memory."""
+    problem, weights, stepsizes = setting(kind)
+    layout = kind(problem, weights, stepsizes)
+    advanced(layout, 3, 1)
+
+    def addresses():
+        tensors = []
+        for value in vars(layout).values():
+            tensors += value if isinstance(value, list) else [value]
+        return [t.data_ptr() for t in tensors if isinstance(t, torch.Tensor)]
+
+    before = addresses()
+    advanced(layout, 3, 3)
+    assert addresses() == before

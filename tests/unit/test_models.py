@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from largestep.base import UserError
-from largestep.models import MLP, TwoLayer
 from pydantic import ValidationError
 from safetensors.numpy import save_file
+
+from largestep.base import UserError
+from largestep.models import MLP, TwoLayer
 
 SOFTPLUS = {"name": "softplus"}
 

@@ -369,8 +369,11 @@ def arrange(problem: Problem, weights: list[Tensor], stepsizes: Tensor) -> Layou
     n, d = problem.X.shape
     m = weights[0].shape[1]
     kind = Layers if problem.head is None else Gram if n < 2 * d else Direct
-    if problem.X.device.type != "cpu":
-        return kind(problem, weights, stepsizes)
+    if problem.X.device.type == "cuda":
+        from largestep.capture import Captured
+
+        torch.backends.cuda.matmul.allow_tf32 = False
+        return Captured(kind(problem, weights, stepsizes))
     if problem.head is not None and problem.X.dtype == torch.float64 and n * m * d <= _LOOP:
         from largestep.loop import Loop  # numba takes .3 s to import
 
