@@ -1,12 +1,11 @@
 # Everything that a user types. `make help` lists it.
 
 PYTHON ?= python3
-CORES ?= all
 PROFILE ?= default
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-READY := .venv/.ready
-RUN := snakemake --workflow-profile profiles/$(PROFILE) --cores $(CORES)
+READY := .venv/.ready$(if $(filter slurm,$(PROFILE)),-slurm)
+RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES))
 
 .DEFAULT_GOAL := help
 
@@ -28,19 +27,26 @@ test: $(READY) ## linters and all tests of a few minutes
 	snakemake --lint
 	pytest -m "not slow"
 
+test-slurm: $(READY) ## the graph and its faults on a SLURM of its own; root, on Debian
+	pytest tests/cluster
+
 test-full: test ## and the tests that need many minutes
 	pytest -m slow
 
 setup: $(READY) ## only make .venv and install the pinned packages
 
-$(READY): envs/constraints.txt envs/requirements.in pyproject.toml
+.venv/.ready: envs/constraints.txt envs/requirements.in pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "largestep needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/.ready-slurm: .venv/.ready
+	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[slurm]'
 	touch $@
 
 clean: ## delete .venv and everything in results/
 	rm -rf .venv .snakemake
 	find results -mindepth 1 ! -name .gitkeep -delete
 
-.PHONY: help demo paper test test-full setup clean
+.PHONY: help demo paper test test-slurm test-full setup clean
