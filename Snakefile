@@ -5,10 +5,11 @@ Without --configfile it runs config/demo.yaml; config/README.md explains every k
 """
 
 import sys
-import time
+from itertools import chain
 
 from snakemake.utils import min_version
 
+from largestep import queue
 from largestep.base import UserError
 from largestep.fingerprint import fingerprint
 from largestep.graph import load
@@ -38,13 +39,16 @@ rule all:
 
 
 onstart:
-    begun = time.time()
     try:
-        held = graph.lock()
+        if workflow.local_exec:
+            graph.check_devices()
+        graph.begin()
     except UserError as error:
         sys.exit(str(error))
+    earlier = map(workflow.persistence.external_jobids, workflow.dag.needrun_jobs())
+    queue.wait_for(chain.from_iterable(earlier))
 
 
 onerror:
-    for failure in graph.failures(since=begun):
+    for failure in graph.failures():
         print(failure, file=sys.stderr)

@@ -1,6 +1,7 @@
 """What the Snakefile asks of a configuration: files, parameters, code fingerprints."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,10 @@ class Graph:
                     f"{self.source}: experiments.{name}.model.initial_weights: "
                     f"must be an existing file (got {experiment.model.weight_file!r})"
                 )
+
+    def check_devices(self) -> None:
+        """Raise UserError where a run here needs a CUDA device and this machine has none."""
+        for name in self.config.experiments:
             self._check_device(name)
 
     def _check_device(self, name: str) -> None:
@@ -76,15 +81,16 @@ class Graph:
 
     # The run as a whole
 
-    def lock(self):
-        """Keep other runs out of these results for as long as the returned file is open."""
-        return locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
+    def begin(self) -> None:
+        """Keep other runs out of these results for as long as this process lives."""
+        self._lock = locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
+        self._begun = time.time()
 
-    def failures(self, since: float) -> list[str]:
-        """What the jobs that failed since a time (seconds of the epoch) said in their logs."""
+    def failures(self) -> list[str]:
+        """What the jobs that failed since `begin` said in their logs."""
         folders = (Path(self.results, "logs"), Path("results/data/logs"))
         logs = sorted(log for folder in folders for log in folder.rglob("*.log"))
-        recent = [log for log in logs if log.stat().st_mtime >= since]
+        recent = [log for log in logs if log.stat().st_mtime >= self._begun]
         failed = [log for log in recent if log.stat().st_size and not provenance.read(log)]
         return [log.read_text(errors="replace").strip() for log in failed]
 
