@@ -1,6 +1,7 @@
 import itertools
 import subprocess
 import sys
+from argparse import Namespace
 from importlib import import_module
 
 import descend
@@ -14,9 +15,11 @@ from scipy.optimize import minimize
 from sklearn.svm import SVC
 
 from largestep import figures, references, spec, style, tables
+from largestep.base import UserError
 from largestep.fingerprint import closure
 from largestep.panels import PANELS, curves
 from largestep.panels.curves import Scene
+from largestep.stages import figure as stages
 
 TABLES = ("trajectories", "runs", "neurons")
 SEEDS = {"train": {"eta": [1, 30, 50], "seeds": [0, 1, 2], "steps": 300}}
@@ -252,10 +255,17 @@ def test_references_are_for_two_layer_nets_on_their_data_only():
 # Whole figures
 
 
-def test_nothing_is_cut_off_and_legends_cover_no_panel(several):
-    for drawn in (several, scene(), scene(descend.FIVE_POINTS)):
+@pytest.fixture(scope="module")
+def figure_of_several(several) -> Figure:
+    with style.theme():
+        return figures.draw(several)
+
+
+def test_nothing_is_cut_off_and_legends_cover_no_panel(figure_of_several):
+    with style.theme():
+        short = figures.draw(scene(descend.FIVE_POINTS))
+    for figure in (figure_of_several, short):
         with style.theme():
-            figure = figures.draw(drawn)
             figure.draw_without_rendering()
             assert min(ax.bbox.height for ax in figure.axes) > figure.dpi, "an inch at least"
             panels = [ax.get_tightbbox() for ax in figure.axes]
@@ -268,12 +278,10 @@ def test_nothing_is_cut_off_and_legends_cover_no_panel(several):
             assert not first.padded(-2).overlaps(second.padded(-2))
 
 
-def test_legend_names_the_largest_first_and_what_became_of_runs(several):
-    with style.theme():
-        entries, marks = (
-            [text.get_text() for text in legend.get_texts()]
-            for legend in figures.draw(several).legends
-        )
+def test_legend_names_the_largest_first_and_what_became_of_runs(figure_of_several):
+    entries, marks = (
+        [text.get_text() for text in legend.get_texts()] for legend in figure_of_several.legends
+    )
     assert entries == ["50 (1 of 3 diverged)", "30 (2 of 3 frozen)", "1", "range of 3 seeds"]
     assert {"diverged", "frozen by rounding", "last rise"} <= set(marks)
     with style.theme():
@@ -307,14 +315,10 @@ def test_a_figure_depends_on_the_code_of_its_own_panels_alone():
 # The stage
 
 
-def stage(folder, experiment, name="here"):
-    """The command, started."""
+def options(folder, experiment, name="here") -> dict[str, str]:
     files = {kind: folder / f"f.{kind}" for kind in ("svg", "pdf", "png")}
     files |= {table: folder / f"{table}.parquet" for table in TABLES}
-    words = ["--experiment", name, "--spec", spec.to_json(experiment)]
-    words += [word for option, path in files.items() for word in (f"--{option}", str(path))]
-    command = [sys.executable, "-m", "largestep.stages.figure", *words]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    return {"experiment": name, "spec": spec.to_json(experiment)} | files
 
 
 def written(folder, description):
@@ -326,23 +330,28 @@ def written(folder, description):
     return experiment
 
 
-def test_stage_writes_the_same_bytes_each_time_and_describes_them(tmp_path):
+def test_stage_writes_in_another_process_the_bytes_that_are_drawn_here(tmp_path):
     words = {"title": "Margins <of> XOR", "stand_in": "a toy"}
-    folders = [tmp_path / "first", tmp_path / "second"]
-    for folder in folders:
-        folder.mkdir()
-        experiment = written(folder, descend.XOR | {"figure": words})
-    for started in [stage(folder, experiment) for folder in folders]:
-        assert started.wait() == 0, started.stderr.read()
-    for kind in ("svg", "pdf", "png"):
-        first, second = ((folder / f"f.{kind}").read_bytes() for folder in folders)
-        assert first == second and len(first) > 10_000
-    svg = (folders[0] / "f.svg").read_text()
+    experiment = written(tmp_path, descend.XOR | {"figure": words})
+    given = [
+        word
+        for option, value in options(tmp_path, experiment).items()
+        for word in (f"--{option}", str(value))
+    ]
+    command = [sys.executable, "-m", "largestep.stages.figure", *given]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    paths = [tmp_path / f"f.{kind}" for kind in ("svg", "pdf", "png")]
+    written_there = [path.read_bytes() for path in paths]
+    stages.run(Namespace(**options(tmp_path, experiment)))
+    assert [path.read_bytes() for path in paths] == written_there
+    assert min(map(len, written_there)) > 10_000
+    svg = written_there[0].decode()
     assert "Margins &lt;of&gt; XOR" in svg and "Normalized margin: " in svg
 
 
 def test_stage_names_the_table_that_lacks_the_experiment(tmp_path):
     experiment = written(tmp_path, descend.XOR)
-    _, message = (started := stage(tmp_path, experiment, name="elsewhere")).communicate()
-    assert started.returncode == 1 and len(message.splitlines()) == 1
-    assert "trajectories.parquet: has no rows of experiment elsewhere" in message
+    with pytest.raises(UserError, match=r"trajectories\.parquet: has no rows of experiment other"):
+        stages.run(Namespace(**options(tmp_path, experiment, name="other")))
+    assert not list(tmp_path.glob("f.*"))

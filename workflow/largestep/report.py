@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,10 +12,11 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from largestep.claims.verdicts import Verdict
 from largestep.spec import Config, Experiment
 
 _LARGEST_SVG = 300_000  # bytes; a larger one is shown as PNG, to keep the page light
-_MOST_ROWS_OPEN = 10
+_MOST_ROWS, _MOST_ROWS_OPEN = 200, 10
 _MOST_FACTS_OPEN = 3
 _MOST_NAMED = 6
 
@@ -47,9 +48,9 @@ class Image:
 class Contents:
     """All that the page tells.
 
-    figures: per experiment. runs: rows of tables.RUNS. facts: per data set, by its key.
-    times: one row per job, with columns stage, seconds and memory (MiB). claims: entries of
-    claims.json. machine, versions: names and values.
+    figures: per experiment. runs: rows of tables.RUNS, which also give the order of the
+    experiments. facts: per data set, by its key. times: one row per job, with columns stage,
+    seconds and memory (MiB). claims: entries of claims.json. machine, versions: names and values.
     """
 
     config: Config
@@ -81,7 +82,7 @@ def html(contents: Contents) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "steps": steps, "words": words}
+    environment.filters |= {"number": number, "steps": steps, "words": words, "tally": tally}
     names = list(dict.fromkeys(contents.runs["experiment"]))  # in the order configured
     runs = {name: contents.runs[contents.runs["experiment"] == name] for name in names}
     experiments = {name: contents.config.experiments[name] for name in names}
@@ -93,7 +94,8 @@ def html(contents: Contents) -> str:
         settings={name: setting(experiment) for name, experiment in experiments.items()},
         most_rows_open=_MOST_ROWS_OPEN,
         most_facts_open=_MOST_FACTS_OPEN,
-        violated=[claim for claim in contents.claims if claim["verdict"] == "violated"],
+        verdicts=tally({claim["verdict"]: 1} for claim in contents.claims),
+        violated=[claim for claim in contents.claims if claim["verdict"] == Verdict.VIOLATED],
         warnings=warnings(contents.runs),
         stages=stages(contents.times),
         configuration=yaml.safe_dump(
@@ -116,8 +118,11 @@ def setting(experiment: Experiment) -> list[str]:
 
 
 def columns(runs: pd.DataFrame) -> list[Column]:
-    """The table of one experiment's runs, largest stepsize first, without empty columns."""
-    rows = runs.sort_values(["stepsize", "seed"], ascending=[False, True])
+    """The table of one experiment's runs, largest stepsize first, without empty columns.
+
+    No more than _MOST_ROWS of them: all are in runs.parquet, and a page must stay light.
+    """
+    rows = runs.sort_values(["stepsize", "seed"], ascending=[False, True]).head(_MOST_ROWS)
     table = [
         ("η", "stepsize; the step taken is η̃ = m η", rows["eta"].map(number)),
         ("η̃", "step taken", rows["stepsize"].map(number)),
@@ -218,6 +223,14 @@ def some(names: Sequence[str]) -> str:
     """The first of many names, and how many more there are."""
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def tally(runs: Iterable[Mapping[str, Any]]) -> str:
+    """What a claim's checks found, over all experiments: holds 12, inconclusive 3."""
+    counts = dict.fromkeys(Verdict, 0)
+    for found in runs:
+        counts = {verdict: count + found.get(verdict, 0) for verdict, count in counts.items()}
+    return ", ".join(f"{verdict} {count}" for verdict, count in counts.items() if count) or "none"
 
 
 def words(value: Any) -> str:

@@ -13,7 +13,7 @@ from largestep.fingerprint import closure
 from largestep.spec import Config
 from largestep.stages.command import main
 
-STAGES = ("dataset", "train", "metrics", "figure", "report")
+STAGES = ("dataset", "train", "metrics", "claims", "figure", "report")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
         },
         runs=runs,
         facts={path.stem: json.loads(path.read_text()) for path in arguments.facts},
-        times=_times(arguments.benchmarks),
+        times=_times(arguments.times, {path.stem for path in arguments.facts}),
         claims=json.loads(arguments.claims.read_text()) if arguments.claims else [],
         machine=provenance.machine() | _gpus(runs),
         versions=provenance.versions(closure(*map("largestep.stages.{}".format, STAGES))[1]),
@@ -39,13 +39,17 @@ def run(arguments: argparse.Namespace) -> None:
         partial.write_text(report.html(contents), encoding="utf-8")
 
 
-def _times(benchmarks: list[Path]) -> pd.DataFrame:
-    """Time and memory of each job; Snakemake's files are .../benchmarks/<rule>/<job>.tsv."""
+def _times(folders: list[Path], datasets: set[str]) -> pd.DataFrame:
+    """Time and memory of each job, from Snakemake's files <folder>/<rule>/<job>.tsv.
+
+    Data sets are shared by all configurations; only those in `datasets` count.
+    """
     jobs = []
-    for path in benchmarks:
-        found = pd.read_csv(path, sep="\t", na_values=["-"])
-        rule = path.parts[path.parts.index("benchmarks") + 1]
-        jobs.append((rule, found["s"].sum(), found["max_rss"].max()))
+    for stage in STAGES:
+        for path in sorted(path for folder in folders for path in (folder / stage).rglob("*.tsv")):
+            if stage != "dataset" or path.stem in datasets:
+                found = pd.read_csv(path, sep="\t", na_values=["-"])
+                jobs.append((stage, found["s"].sum(), found["max_rss"].max()))
     return pd.DataFrame(jobs, columns=["stage", "seconds", "memory"])
 
 
@@ -69,8 +73,10 @@ if __name__ == "__main__":
     parser.add_argument(
         "--facts", type=Path, nargs="+", required=True, help="JSON of the data sets"
     )
-    parser.add_argument("--benchmarks", type=Path, nargs="*", default=[], help="Snakemake's TSV")
+    parser.add_argument(
+        "--times", type=Path, nargs="*", default=[], help="folders of Snakemake's benchmarks"
+    )
     parser.add_argument("--claims", type=Path, help="claims.json")
     parser.add_argument("--out", type=Path, required=True)
-    inputs = ["figures", "runs", "facts", "benchmarks"]
+    inputs = ["figures", "runs", "facts"]
     main(run, parser, reads=inputs, writes=["out"])
