@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from largestep import samples, tables, theory
 from largestep.claims import (
@@ -77,17 +78,14 @@ def studies(
     config: Config, trajectories: Path, runs: Path, neurons: Path, data: Mapping[str, Path]
 ) -> Iterator[Study]:
     """The configuration's experiments, one at a time; `data` has a file for each dataset's key."""
+    results = [tables.load(path) for path in (trajectories, runs, neurons)]
     known: dict[str, Samples] = {}
     for name, experiment in config.experiments.items():
         key = experiment.dataset.key
         if key not in known:
             known[key] = Samples(*samples.read(data[key])[:2])
-        yield study(
-            name,
-            experiment,
-            known[key],
-            *(tables.read(path, experiment=name) for path in (trajectories, runs, neurons)),
-        )
+        mine = (table.filter(pc.field("experiment") == name).to_pandas() for table in results)
+        yield study(name, experiment, known[key], *mine)
 
 
 def study(
@@ -125,10 +123,10 @@ def judge(claims: Iterable[Claim], studies: Iterable[Study]) -> dict[str, list[F
     for claim in claims:
         findings = () if claim.about_runs else claim.judge()
         found[claim.id] = [(None, finding) for finding in findings]
-    for study in studies:
+    for each in studies:
         for claim in claims:
-            if claim.about_runs and claim.reads(study.experiment):
-                found[claim.id] += [(study.name, finding) for finding in claim.check(study)]
+            if claim.about_runs and claim.reads(each.experiment):
+                found[claim.id] += [(each.name, finding) for finding in claim.check(each)]
     return found
 
 

@@ -13,10 +13,10 @@ def _ratio(run: Run, first: float, last: float):
     return (run.rows["sharpness"] * run.stepsize / 2).loc[first:last].dropna()
 
 
-def _missing(run: Run, phase: str) -> str:
-    if run.rows["sharpness"].isna().all():
-        return "no sharpness was computed for these runs"
-    return f"too few of the steps with a sharpness are in {phase}"
+def computed(study: Study) -> str | None:
+    if all(run.rows["sharpness"].isna().all() for run in study.runs):
+        return "no sharpness was computed"
+    return None
 
 
 @claim_per_run(
@@ -25,9 +25,10 @@ def _missing(run: Run, phase: str) -> str:
     "curvature along the step is smaller.",
     source="edge of stability; paper, section on the EoS phase",
     quantity="largest sharpness * stepsize / 2 at a recorded step up to the loss's last rise",
-    tolerance="the largest change between neighbouring recorded steps: the curvature that counts "
-    "is between the points where sharpness is measured",
+    tolerance="its change to the recorded steps next to the peak: the curvature that counts is "
+    "between the points where sharpness is measured",
     panels=("sharpness", "loss"),
+    needs=(computed,),
 )
 def unstable(study: Study, run: Run) -> Finding | None:
     last_rise = run.facts["last_increase_step"]
@@ -35,8 +36,10 @@ def unstable(study: Study, run: Run) -> Finding | None:
         return None
     ratio = _ratio(run, 0, last_rise)
     if len(ratio) < 2:
-        return undecided(_missing(run, "the oscillating phase"))
-    return at_least(ratio.max(), 1 - ratio.diff().abs().max(), step=int(ratio.idxmax()))
+        return undecided("fewer than two steps of the oscillating phase have a sharpness")
+    peak = int(ratio.to_numpy().argmax())
+    around = ratio.iloc[max(peak - 1, 0) : peak + 2].diff().abs().max()
+    return at_least(ratio.iloc[peak], 1 - around, step=int(ratio.index[peak]))
 
 
 @claim_per_run(
@@ -46,6 +49,7 @@ def unstable(study: Study, run: Run) -> Finding | None:
     quantity="largest sharpness * stepsize / 2 at a recorded step of the stable phase",
     tolerance="none",
     panels=("sharpness", "loss"),
+    needs=(computed,),
 )
 def stable(study: Study, run: Run) -> Finding:
     start = settled(run)
@@ -53,7 +57,7 @@ def stable(study: Study, run: Run) -> Finding:
         return undecided(f"no stable phase within {run.last_step:,} steps")
     ratio = _ratio(run, start, run.last_step)
     if ratio.empty:
-        return undecided(_missing(run, "the stable phase"))
+        return undecided("no step of the stable phase has a sharpness")
     # (rho^2 + beta) L bounds the Hessian, and the threshold is 1 / ((4 rho^2 + 2 beta) stepsize).
     return at_most(ratio.max(), 1 if study.model.head is None else 0.25, step=int(ratio.idxmax()))
 
@@ -71,7 +75,7 @@ def nonlinear(study: Study) -> str | None:
     quantity="largest sharpness over the initial one, in the smallest stepsize's run",
     tolerance="none",
     panels=("sharpness",),
-    needs=(nonlinear,),
+    needs=(nonlinear, computed),
 )
 def sharpening(study: Study) -> Iterator[Finding]:
     for runs in study.by_seed().values():
@@ -80,7 +84,8 @@ def sharpening(study: Study) -> Iterator[Finding]:
         if run.facts["increases"]:
             yield of(run, undecided("the smallest stepsize is not small: its loss rises"))
         elif len(values) < 2 or values.index[0] != 0:
-            yield of(run, undecided(_missing(run, "the beginning, step 0 included")))
+            yield of(run, undecided("too few steps have a sharpness, or step 0 has none"))
         else:
-            peak = int(values.idxmax())
-            yield of(run, at_least(values.max() / values[0] - 1, 0, step=peak))
+            later = values.iloc[1:]
+            peak = int(later.idxmax())
+            yield of(run, at_least(later.max() / values.iloc[0] - 1, 0, step=peak))

@@ -12,6 +12,9 @@ from largestep import bounds, theory
 from largestep.separation import hard_margin
 from largestep.spec import Experiment
 
+#: An octave from here on has 16 recorded steps or more, so that it shows oscillations.
+_SHORTEST_CALM = 16
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -62,7 +65,8 @@ class Run:
     @property
     def stable_step(self) -> int | None:
         """Theorem 2.2's s, the first step under its threshold."""
-        return self.facts["stable_phase_step"]
+        step = self.facts["stable_phase_step"]
+        return None if step is None else int(step)
 
     @cached_property
     def stable(self) -> pd.DataFrame:
@@ -86,7 +90,8 @@ class Run:
         bad[1:] |= loss[1:] > loss[:-1] * (1 + self.rounding[1:])
         bad_steps = np.append(steps[bad], np.inf)
         after = bad_steps[np.searchsorted(bad_steps, steps, side="right")]
-        calm = ~bad & (steps > 0) & (after > 2 * steps) & (2 * steps <= steps[-1])
+        long_enough = (steps >= _SHORTEST_CALM) & (2 * steps <= steps[-1])
+        calm = ~bad & long_enough & (after > 2 * steps)
         return int(steps[calm.argmax()]) if calm.any() else None
 
     @cached_property

@@ -1,0 +1,189 @@
+"""From findings to the ledger, and the two stages that write and read it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from constructed import experiment, frames
+
+from largestep import spec, tables
+from largestep.claims.ledger import CLAIMS, FINDINGS, claims_of, entry, table
+from largestep.claims.registry import Claim, claim
+from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, not_applicable, undecided
+from largestep.spec import Config
+
+CONFIG = Config(
+    name="constructed",
+    experiments={
+        "xor": experiment("xor", [5.0], figure__panels=["loss", "scaled_loss"]),
+        "margin": experiment("margin", [64.0], figure__panels=["normalized_margin"]),
+    },
+)
+
+CLAIM = Claim("x", "statement", "source", "quantity", "none", ("scaled_loss",), lambda study: [])
+
+
+def verdict_of(*findings: Finding) -> str:
+    return entry(CLAIM, [("xor", finding) for finding in findings], CONFIG)["verdict"]
+
+
+def test_one_violation_outweighs_everything():
+    holds, violated = at_most(0, 1), at_most(2, 1)
+    assert verdict_of(holds, undecided("why"), violated, not_applicable("why")) == "violated"
+    assert verdict_of(holds, undecided("why"), not_applicable("why")) == "holds"
+    assert verdict_of(undecided("why"), not_applicable("why")) == "inconclusive"
+    assert verdict_of(not_applicable("why")) == "not applicable"
+    assert verdict_of() == "not applicable"
+
+
+def test_a_number_that_is_not_one_violates():
+    assert at_most(float("nan"), 1).verdict is Verdict.VIOLATED
+    assert at_least(float("nan"), 1).verdict is Verdict.VIOLATED
+
+
+def test_an_entry_shows_the_finding_with_least_room():
+    found = [
+        ("margin", at_most(1, 10, seed=1, stepsize=5.0)),
+        ("xor", at_most(9.5, 10, seed=2, stepsize=7.0, step=3)),
+        ("xor", undecided("more steps")),
+    ]
+    line = entry(CLAIM, found, CONFIG)
+    assert (line["measured"], line["bound"], line["slack"]) == (9.5, 10, 0.5)
+    assert line["worst"] == {"experiment": "xor", "seed": 2, "stepsize": 7.0, "step": 3}
+    assert line["runs"] == [
+        {"experiment": "margin", "holds": 1},
+        {"experiment": "xor", "holds": 1, "inconclusive": 1},
+    ]
+    assert "1 of 3 inconclusive" in line["reason"]
+    assert "more steps" in line["reason"]
+
+
+def test_an_entry_says_why_a_claim_does_not_apply():
+    found = [("xor", not_applicable("not separable")), ("margin", not_applicable("not separable"))]
+    line = entry(CLAIM, found, CONFIG)
+    assert line["reason"] == "not separable (xor, margin)"
+    assert line["measured"] is line["bound"] is line["slack"] is None
+    assert "no run" in entry(CLAIM, [], CONFIG)["reason"]
+
+
+def test_the_figure_is_the_one_with_the_panel_that_shows_the_claim():
+    found = [("margin", at_most(9, 10)), ("xor", at_most(1, 10))]
+    assert entry(CLAIM, found, CONFIG)["figure"] == "xor"
+    elsewhere = Claim("x", "", "", "", "", ("theory_norm",), lambda study: [])
+    assert entry(elsewhere, found, CONFIG)["figure"] == "margin"
+    assert entry(CLAIM, [], CONFIG)["figure"] is None
+
+
+def test_findings_become_rows_with_eta():
+    found = {"x": [("xor", at_most(1 / 3, 1, seed=0, stepsize=50.0)), (None, at_most(0, 1))]}
+    rows = table(found, CONFIG)
+    assert list(rows.columns) == FINDINGS.names
+    assert rows["eta"][0] == 5.0
+    assert rows["measured"][0] == 0.333333333
+    assert pd.isna(rows["experiment"][1])
+    assert pd.isna(rows["seed"][1])
+
+
+def test_claims_have_distinct_names_and_known_sources():
+    names = [claim.id for claim in CLAIMS]
+    assert len(set(names)) == len(names) > 20
+    origins = ("paper", "derived", "ours", "edge of stability")
+    assert all(claim.source.startswith(origins) for claim in CLAIMS)
+    assert all(claim.statement.endswith(".") for claim in CLAIMS)
+
+
+def test_a_module_s_claims_are_found_in_its_order():
+    module = type(sys)("theme")
+    words = {"statement": "", "source": "", "quantity": "", "tolerance": "", "panels": ()}
+    module.first = claim(id="b", **words)(lambda study: [])
+    module.helper = len
+    module.second = claim(id="a", **words)(lambda study: [])
+    assert [claim.id for claim in claims_of(module)] == ["b", "a"]
+
+
+# The stages
+
+
+def write_results(folder: Path, change=None) -> list:
+    """Result tables and data of CONFIG, and the claims stage's options for them."""
+    parts = []
+    for name, each in CONFIG.experiments.items():
+        found = frames(each, change)
+        parts.append([frame.assign(experiment=name) for frame in found])
+        data = folder / f"{each.dataset.key}.safetensors"
+        data.write_bytes(each.dataset.load(folder).to_bytes())
+    schemas = {"trajectories": tables.TRAJECTORIES, "runs": tables.RUNS}
+    options = ["--config", spec.to_json(CONFIG)]
+    for (name, schema), found in zip(schemas.items(), zip(*parts, strict=True), strict=True):
+        frame = pd.concat(found).reindex(columns=schema.names)
+        tables.write(frame, schema, folder / f"{name}.parquet")
+        options += [f"--{name}", folder / f"{name}.parquet"]
+    tables.concat([tables.NEURONS.empty_table()], tables.NEURONS, folder / "neurons.parquet")
+    options += ["--neurons", folder / "neurons.parquet"]
+    return [*options, "--data", *sorted(folder.glob("*.safetensors"))]
+
+
+def stage(name: str, *options) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", f"largestep.stages.{name}", *options]
+    return subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Two runs of the claims stage on the same results."""
+    folder = tmp_path_factory.mktemp("judged")
+    options = write_results(folder)
+    for k in (1, 2):
+        outputs = ["--json", folder / f"{k}.json", "--parquet", folder / f"{k}.parquet"]
+        done = stage("claims", *options, *outputs)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_stage_writes_every_claim_the_same_way_twice(judged):
+    for suffix in ("json", "parquet"):
+        first, second = ((judged / f"{k}.{suffix}").read_bytes() for k in (1, 2))
+        assert first == second
+    entries = json.loads((judged / "1.json").read_text())
+    assert [line["id"] for line in entries] == [claim.id for claim in CLAIMS]
+    keys = {"id", "statement", "source", "verdict", "measured", "bound", "slack", "runs", "figure"}
+    assert all(keys <= line.keys() for line in entries)
+    verdicts = {line["id"]: line["verdict"] for line in entries}
+    assert "violated" not in verdicts.values()
+    assert verdicts["thm22-descent"] == verdicts["thm32-mean-loss"] == "holds"
+    rows = tables.read(judged / "1.parquet", claim="thm32-mean-loss")
+    assert dict(zip(rows["experiment"], rows["verdict"], strict=True)) == {
+        "xor": "not applicable",
+        "margin": "holds",
+    }
+    assert pa.Schema.equals(tables.load(judged / "1.parquet").schema, FINDINGS)
+
+
+def test_verdicts_are_printed_and_a_violation_fails(judged, tmp_path):
+    done = stage("verdicts", "--json", judged / "1.json")
+    assert done.returncode == 0, done.stderr
+    assert "holds           thm22-descent" in done.stdout
+    entries = json.loads((judged / "1.json").read_text())
+    entries[0]["verdict"] = "violated"
+    (tmp_path / "claims.json").write_text(json.dumps(entries))
+    done = stage("verdicts", "--json", tmp_path / "claims.json")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert entries[0]["id"] in done.stderr
+
+
+def test_a_violating_run_is_violated_in_the_end_and_the_stage_still_succeeds(tmp_path):
+    def change(facts, columns):
+        facts["largest_loss_rise"] = 0.1
+
+    outputs = ["--json", tmp_path / "claims.json", "--parquet", tmp_path / "claims.parquet"]
+    done = stage("claims", *write_results(tmp_path, change), *outputs)
+    assert done.returncode == 0, done.stderr
+    entries = {line["id"]: line for line in json.loads((tmp_path / "claims.json").read_text())}
+    assert entries["thm22-loss-falls"]["verdict"] == "violated"
+    assert entries["thm22-loss-falls"]["measured"] == 0.1
