@@ -230,7 +230,7 @@ def tally(runs: Iterable[Mapping[str, Any]]) -> str:
     counts = dict.fromkeys(Verdict, 0)
     for found in runs:
         counts = {verdict: count + found.get(verdict, 0) for verdict, count in counts.items()}
-    return ", ".join(f"{verdict} {count}" for verdict, count in counts.items() if count) or "none"
+    return ", ".join(f"{verdict} {count}" for verdict, count in counts.items() if count) or _NOTHING
 
 
 def words(value: Any) -> str:
