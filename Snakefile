@@ -18,6 +18,8 @@ min_version("9.0")
 
 try:
     graph = load(config, workflow.configfiles)
+    if workflow.nodes is None:  # not on a cluster, whose nodes may have what this machine lacks
+        graph.check_devices()
 except UserError as error:
     sys.exit(str(error))
 
@@ -40,8 +42,6 @@ rule all:
 
 onstart:
     try:
-        if workflow.local_exec:
-            graph.check_devices()
         graph.begin()
     except UserError as error:
         sys.exit(str(error))
