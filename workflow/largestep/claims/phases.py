@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from largestep.claims.registry import claim, claim_per_run
 from largestep.claims.study import Run, Study
@@ -120,9 +120,7 @@ def _thrown(row: pd.Series) -> bool:
 def half_interval(values: list[float]) -> float:
     """Half the width of the mean's 95% confidence interval; 0 for a single value."""
     n = len(values)
-    return (
-        float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else 0.0
-    )
+    return float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else 0.0
 
 
 @claim(
