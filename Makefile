@@ -33,6 +33,18 @@ test-slurm: $(READY) ## the graph and its faults on a SLURM of its own; root, on
 test-full: test ## and the tests that need many minutes
 	pytest -m slow
 
+claims: $(READY) ## verdicts of the last demo run; exit code 1 if a claim is violated
+	@python -m largestep.stages.verdicts --json results/demo/claims.json
+
+verify: $(READY) ## rehash everything in results/ against its record
+	@python -m largestep.stages.verify
+
+store: $(READY) ## size of the store of trained runs
+	@python -m largestep.stages.store
+
+prune: $(READY) ## delete the stored runs that no result uses
+	@python -m largestep.stages.store --prune
+
 setup: $(READY) ## only make .venv and install the pinned packages
 
 .venv/.ready: envs/constraints.txt envs/requirements.in pyproject.toml
@@ -49,4 +61,4 @@ clean: ## delete .venv and everything in results/
 	rm -rf .venv .snakemake
 	find results -mindepth 1 ! -name .gitkeep -delete
 
-.PHONY: help demo paper test test-slurm test-full setup clean
+.PHONY: help demo paper test test-slurm test-full claims verify store prune setup clean

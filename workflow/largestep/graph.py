@@ -113,18 +113,26 @@ class Graph:
         return [f"{self.results}/figures/{name}.{f}" for name in names for f in formats]
 
     @property
+    def data(self) -> list[str]:
+        return [f"results/data/{key}.safetensors" for key in self.datasets]
+
+    @property
     def facts(self) -> list[str]:
         return [f"results/data/{key}.json" for key in self.datasets]
 
     @property
     def targets(self) -> list[str]:
         """Every file of the graph, intermediate ones too: a lost one is then always made again."""
-        data = [f"results/data/{key}.safetensors" for key in self.datasets]
         parts = [part for table in PARTS for part in self.parts(table)]
-        ends = [*self.figures(*FORMATS), f"{self.results}/report.html"]
-        return [*data, *self.facts, *parts, *self.metrics, *ends]
+        claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
+        ends = [*claims, *self.figures(*FORMATS), f"{self.results}/report.html"]
+        return [*self.data, *self.facts, *parts, *self.metrics, *ends]
 
     # Parameters
+
+    def to_json(self) -> str:
+        """The whole configuration."""
+        return spec.to_json(self.config)
 
     def experiment(self, wildcards) -> spec.Experiment:
         return self.config.experiments[wildcards.experiment]
@@ -184,6 +192,10 @@ class Graph:
     def figure_spec(self, wildcards) -> str:
         """The experiment: a figure's axes and references depend on its model and data set."""
         return spec.to_json(self.experiment(wildcards))
+
+    def figure_words(self, wildcards) -> dict[str, Any]:
+        """For the caption in Snakemake's own report."""
+        return self.experiment(wildcards).figure.model_dump(exclude={"panels"})
 
     def figure_code(self, wildcards) -> str:
         panels = self.experiment(wildcards).figure.panels

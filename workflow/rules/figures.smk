@@ -21,6 +21,7 @@ rule figure:
         "../../envs/environment.yaml"
     params:
         spec=graph.figure_spec,
+        figure=graph.figure_words,
         code=graph.figure_code,
     message:
         "Drawing {wildcards.experiment}"

@@ -16,6 +16,7 @@ rule metrics:
         code=fingerprint("stages.metrics"),
     message:
         "Joining {wildcards.table}"
+    # printf is part of the shell: unlike a command line, it takes any number of files.
     shell:
-        "python -m largestep.stages.metrics --table {wildcards.table}"
-        " --parts {input:q} --out {output:q} --code {params.code} --log {log:q}"
+        "printf '%s\\n' {input:q} | python -m largestep.stages.metrics --table {wildcards.table}"
+        " --parts - --out {output:q} --code {params.code} --log {log:q}"

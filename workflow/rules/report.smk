@@ -1,8 +1,10 @@
-rule report_page:
+rule report:
     input:
         runs=f"{graph.results}/metrics/runs.parquet",
-        figures=graph.figures("svg"),
+        claims=f"{graph.results}/claims.json",
+        figures=graph.figures("svg", "png"),
         facts=graph.facts,
+        template=multiext("workflow/largestep/templates/report", ".html", ".css"),
     output:
         report(
             f"{graph.results}/report.html",
@@ -11,8 +13,19 @@ rule report_page:
         ),
     log:
         f"{graph.results}/logs/report.log",
+    benchmark:
+        f"{graph.results}/benchmarks/report/all.tsv"
     localrule: True
     conda:
         "../../envs/environment.yaml"
+    params:
+        config=graph.to_json(),
+        times=[f"{graph.results}/benchmarks", "results/data/benchmarks"],
+        code=fingerprint("stages.report"),
+    message:
+        "Writing the report"
     shell:
-        "touch {output} 2> {log}"
+        "python -m largestep.stages.report --config {params.config:q}"
+        " --runs {input.runs:q} --claims {input.claims:q} --figures {input.figures:q}"
+        " --facts {input.facts:q} --times {params.times:q} --out {output:q}"
+        " --code {params.code} --log {log:q}"

@@ -1,0 +1,128 @@
+"""A damaged file is noticed wherever the damage lies, and never used."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from largestep import samples, tables
+from largestep.base import Damaged
+from largestep.samples import Loaded
+from largestep.store import Run, Store
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "runs.parquet"
+    frame = pd.DataFrame({name: [None, None] for name in tables.RUNS.names})
+    frame["experiment"], frame["seed"], frame["stepsize"] = "xor", [0, 1], [1.0, np.nan]
+    tables.write(frame, tables.RUNS, path)
+    return path
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "data.safetensors"
+    rng = np.random.default_rng(0)
+    loaded = Loaded(rng.random((6, 3)), np.array([1.0, -1] * 3), None, None, {})
+    path.write_bytes(loaded.to_bytes())
+    return path
+
+
+def damages(whole: bytes):
+    """Copies with one bit flipped, all over the file, and copies cut short."""
+    rng = np.random.default_rng(0)
+    for position in {0, len(whole) - 1, *rng.integers(0, len(whole), 400).tolist()}:
+        flipped = whole[position] ^ (1 << (position % 8))
+        yield whole[:position] + bytes([flipped]) + whole[position + 1 :]
+    for length in {0, 1, len(whole) // 2, len(whole) - 1, *rng.integers(0, len(whole), 20)}:
+        yield whole[:length]
+
+
+def test_damaged_tables_are_refused(table):
+    whole, expected = table.read_bytes(), tables.load(table)
+    refused = 0
+    for damaged in damages(whole):
+        table.write_bytes(damaged)
+        try:
+            # Some bytes of the format mean nothing; then the contents are still right.
+            assert tables.load(table).equals(expected)
+        except Damaged:
+            refused += 1
+    assert refused > 100
+
+
+def test_damaged_data_sets_are_refused(data):
+    whole, expected = data.read_bytes(), samples.read(data)
+    refused = 0
+    for damaged in damages(whole):
+        data.write_bytes(damaged)
+        try:
+            X, y, X_test, y_test = samples.read(data)
+            assert np.array_equal(X, expected[0]) and np.array_equal(y, expected[1])
+            assert X_test is None and y_test is None
+        except Damaged:
+            refused += 1
+    assert refused > 100
+
+
+def stored(steps: int, value: float = 1.0) -> Run:
+    return Run(
+        torch.arange(steps + 1),
+        torch.full((steps + 1, 2), value, dtype=torch.float64),
+        {"increases": torch.tensor(3)},
+        torch.zeros(steps + 1, 2, 0),
+        {"layer0": torch.ones(1, 2, 2), "step": torch.tensor([steps])},
+    )
+
+
+def test_damaged_store_entries_are_deleted_and_never_used(tmp_path):
+    store = Store(tmp_path)
+    store.save("key", stored(3))
+    store.save("key", stored(5))
+    path = max((tmp_path / "key").iterdir(), key=lambda p: int(p.name.split("-")[0]))
+    whole = path.read_bytes()
+    for damaged in damages(whole):
+        path.write_bytes(damaged)
+        assert store.find("key", 5).last == 3
+        assert not path.exists()
+    path.write_bytes(whole)
+    assert store.find("key", 5).last == 5
+
+
+def test_store_finds_the_longest_run_that_is_short_enough(tmp_path):
+    store = Store(tmp_path)
+    assert store.find("key", 10) is None
+    for steps in (2, 4, 8):
+        store.save("key", stored(steps))
+    assert [store.find("key", steps).last for steps in (2, 3, 4, 7, 8, 100)] == [2, 2, 4, 4, 8, 8]
+    assert store.find("key", 1) is None
+
+
+def test_a_checkpoint_gives_way_to_what_follows_it(tmp_path):
+    store = Store(tmp_path)
+    store.save("key", stored(2), checkpoint=True)
+    store.save("key", stored(4), checkpoint=True)
+    assert [p.name.split("-")[1] for p in (tmp_path / "key").iterdir()] == ["4"]
+    store.save("key", stored(5))
+    assert len(list((tmp_path / "key").iterdir())) == 1
+    assert store.find("key", 4) is None
+
+
+def test_prune_keeps_what_is_used(tmp_path):
+    store = Store(tmp_path)
+    for key in ("a", "b"):
+        store.save(key, stored(1))
+    store.prune(keep=["b", "c"])
+    assert store.keys().keys() == {"b"}
+
+
+def test_equal_tables_have_equal_bytes(tmp_path):
+    frame = pd.DataFrame({name: [None] for name in tables.RUNS.names}).assign(experiment="a")
+    for name in ("one", "two"):
+        tables.write(frame, tables.RUNS, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    table = tables.load(tmp_path / "one")
+    tables.concat([table, table], tables.RUNS, tmp_path / "joined")
+    assert len(tables.read(tmp_path / "joined", experiment="a")) == 2
+    assert len(tables.read(tmp_path / "joined", experiment="b")) == 0

@@ -1,0 +1,174 @@
+"""Killed jobs, full disks, several runs at once: the next run ends well, with the same numbers."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from largestep import tables
+
+
+def start(project) -> subprocess.Popen:
+    command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "2"]
+    # Only what trains: that is where time and state are.
+    return subprocess.Popen(
+        [*command, "--until", "metrics"],
+        cwd=project.root,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def kill(whom: str, snakemake: subprocess.Popen) -> None:
+    """SIGKILL to Snakemake, to the stages it runs, or to all."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(snakemake.pid)
+        stages = process.children(recursive=True)
+        victims = {"snakemake": [process], "stages": stages, "both": [process, *stages]}[whom]
+        for victim in victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.send_signal(signal.SIGKILL)
+
+
+def lengthen(project) -> None:
+    """A configuration of some seconds of training, so that there is something to kill."""
+    project.content["experiments"] = {"digits": project.content["experiments"]["digits"]}
+    project.content["experiments"]["digits"]["train"]["steps"] = 6000
+    project.configure()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    from project import Project
+
+    project = Project(tmp_path_factory.mktemp("undisturbed"))
+    lengthen(project)
+    begun = time.monotonic()
+    project.ran("--until", "metrics")
+    return project, time.monotonic() - begun
+
+
+@pytest.mark.parametrize("whom", ["stages", "snakemake", "both"])
+def test_killed_at_a_random_moment(project, undisturbed, whom):
+    check_killed(project, undisturbed, whom, random.Random(whom).random())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(20))
+def test_killed_at_many_moments(project, undisturbed, number):
+    whom = ("stages", "snakemake", "both")[number % 3]
+    check_killed(project, undisturbed, whom, (number + 0.5) / 20)
+
+
+def check_killed(project, undisturbed, whom, moment):
+    whole, seconds = undisturbed
+    lengthen(project)
+    running = start(project)
+    time.sleep(moment * seconds)
+    kill(whom, running)
+    if whom != "stages":
+        running.wait()
+    else:
+        running.wait(timeout=120)
+    project.ran("--until", "metrics")
+    assert project.tables() == whole.tables()
+
+
+def test_a_second_run_at_the_same_time_refuses(project):
+    lengthen(project)
+    running = start(project)
+    try:
+        lock = project.results / ".lock"
+        while not lock.exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process = project.run("--cores", "1")
+        assert process.returncode != 0
+        assert "results/tiny/ is in use by another run" in process.stdout
+        assert "Traceback" not in process.stdout
+    finally:
+        assert running.wait(timeout=120) == 0
+
+
+def test_a_diverging_stepsize_is_a_result(finished, project):
+    train = project.content["experiments"]["xor"]["train"]
+    train["eta"] = [1, 20, 1.0e308]
+    project.configure()
+    project.ran()
+    runs = tables.read(project.results / "metrics/runs.parquet", experiment="xor")
+    diverged = runs[runs["eta"] > 100]
+    assert (diverged["status"] == "diverged").all() and diverged["status_step"].between(0, 3).all()
+    assert (runs["status"][runs["eta"] < 100] == "ok").all()
+    alone, beside = (
+        tables.read(p.results / "metrics/trajectories.parquet", experiment="xor")
+        for p in (finished, project)
+    )
+    beside = beside[beside["eta"] < 100].reset_index(drop=True)
+    assert alone.equals(beside)
+
+
+mountable = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("mount"), reason="needs root, to mount a small tmpfs"
+)
+
+
+@contextlib.contextmanager
+def tmpfs(folder, size):
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("this system does not allow to mount a tmpfs")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@mountable
+def test_a_full_disk_is_one_clear_line_and_no_harm(project, finished):
+    results = project.root / "results"
+    with tmpfs(results, "96k"):
+        process = project.run("--cores", "2")
+        assert process.returncode != 0
+        assert "No space left on device" in process.stdout
+        assert not list(results.rglob("*.part"))
+        subprocess.run(["mount", "-o", "remount,size=64m", str(results)], check=True)
+        project.ran()
+        assert project.tables() == finished.tables()
+
+
+@mountable
+def test_read_only_results_are_one_clear_line(project, finished):
+    results = project.root / "results"
+    with tmpfs(results, "64m"):
+        subprocess.run(["mount", "-o", "remount,ro", str(results)], check=True)
+        process = project.run("--cores", "2")
+        assert process.returncode != 0
+        assert "Read-only file system" in process.stdout
+        subprocess.run(["mount", "-o", "remount,rw", str(results)], check=True)
+        project.ran()
+        assert project.tables() == finished.tables()
+
+
+@pytest.mark.parametrize("name", ["runs/xor/seed=1.parquet", "../data/xor.safetensors"])
+def test_damage_is_repaired_by_the_next_run(rerun, finished, name):
+    path = rerun.results / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40] + bytes(20) + whole[-20:])
+    rerun.content["experiments"]["xor"]["train"]["eta"] = [1, 20, 5]
+    rerun.configure()
+    rerun.run("--cores", "2")
+    rerun.content["experiments"]["xor"]["train"]["eta"] = [1, 20]
+    rerun.configure()
+    rerun.run("--cores", "2")
+    rerun.ran()
+    assert rerun.tables() == finished.tables()
