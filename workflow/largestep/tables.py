@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +14,7 @@ from largestep.base import Damaged
 from largestep.files import replacing
 
 _DIGEST = "largestep.sha256"  # in the file's metadata: the hash of its contents
-_GROUP = 2**20  # rows
+_GROUP = 2**17  # rows that are written, and read, at a time
 
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
@@ -102,47 +102,63 @@ def write(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
 
 
 def concat(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
-    """Stream tables into one file, which carries the hash of its contents; memory holds one part
-    at a time."""
+    """Stream tables into one file, which carries the hash of its contents.
+
+    Memory holds one part and one group of rows at a time, however many parts there are.
+    """
     digest = hashlib.sha256()
     with (
         replacing(path) as partial,
         pq.ParquetWriter(partial, schema, compression="zstd") as writer,
     ):
-        for part in parts:
-            ordered = part.select(schema.names).cast(schema)
-            for start in range(0, len(ordered), _GROUP):
-                group = ordered.slice(start, _GROUP)
-                _add(digest, group)
-                writer.write_table(group)
+        for group in _regroup(part.select(schema.names).cast(schema) for part in parts):
+            _add(digest, group)
+            writer.write_table(group)
         writer.add_key_value_metadata({_DIGEST: digest.hexdigest()})
 
 
-def load(path: Path) -> pa.Table:
-    """The table in a file that `write` or `concat` made; raises Damaged if it has changed since."""
-    digest = hashlib.sha256()
+def load(path: Path, **filters) -> pa.Table:
+    """The table in a file that `write` or `concat` made, or its rows with the values given.
+
+    Memory holds those rows and one group of the others. Raises Damaged if the file has changed
+    since it was written.
+    """
+    digest, chosen = hashlib.sha256(), []
     try:
         with pq.ParquetFile(path) as file:
-            groups = [file.read_row_group(k) for k in range(file.num_row_groups)]
-            table = pa.concat_tables(groups) if groups else file.read()
+            chosen.append(file.schema_arrow.empty_table())
             expected = file.metadata.metadata[_DIGEST.encode()].decode()
-        for group in groups:
-            _add(digest, group)
+            for k in range(file.num_row_groups):
+                group = file.read_row_group(k)
+                _add(digest, group)
+                for column, value in filters.items():
+                    group = group.filter(pc.field(column) == value)
+                chosen.append(group)
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise Damaged(path) from error
     if digest.hexdigest() != expected:
         raise Damaged(path)
-    return table
+    return pa.concat_tables(chosen)
 
 
 def read(path: Path, **filters) -> pd.DataFrame:
-    """The table at `path` as a frame, only rows whose columns equal the values given."""
-    table = load(path)
-    for column, value in filters.items():
-        table = table.filter(pc.field(column) == value)
-    return table.to_pandas()
+    """`load`, as a frame."""
+    return load(path, **filters).to_pandas()
+
+
+def _regroup(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of `_GROUP` rows; the last one may be shorter."""
+    waiting = []
+    for part in parts:
+        waiting.append(part)
+        while sum(map(len, waiting)) >= _GROUP:
+            together = pa.concat_tables(waiting)
+            yield together.slice(0, _GROUP)
+            waiting = [together.slice(_GROUP)]
+    if rest := [part for part in waiting if len(part)]:
+        yield pa.concat_tables(rest)
 
 
 def _add(digest, table: pa.Table) -> None:

@@ -1,6 +1,7 @@
 """Join the tables of all train jobs into one table."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from largestep import tables
@@ -17,9 +18,16 @@ def run(arguments: argparse.Namespace) -> None:
     tables.concat(map(tables.load, arguments.parts), SCHEMAS[arguments.table], arguments.out)
 
 
+def _listed(path: str) -> list[Path]:
+    text = sys.stdin.read() if path == "-" else Path(path).read_text()
+    return [Path(line) for line in text.splitlines()]
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", required=True, choices=SCHEMAS)
-    parser.add_argument("--parts", nargs="*", type=Path, default=[])
+    parser.add_argument(
+        "--parts", required=True, type=_listed, help="a file that lists them, one a line; -: stdin"
+    )
     parser.add_argument("--out", required=True, type=Path)
     main(run, parser, reads=["parts"], writes=["out"])
