@@ -12,14 +12,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
+from pydantic import TypeAdapter
+from sklearn.datasets import load_digits
+
 from largestep import spec
 from largestep.base import UserError
 from largestep.datasets import AnyDataset, read
 from largestep.datasets.images import prepare
 from largestep.datasets.torchvision_data import MNIST_FILES
-from PIL import Image
-from pydantic import TypeAdapter
-from sklearn.datasets import load_digits
 
 DATA = Path(os.environ.get("DATA", ""))
 needs_data = pytest.mark.skipif("DATA" not in os.environ, reason="DATA is not set")

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from largestep.datasets import read
 from PIL import Image
+
+from largestep.datasets import read
 
 PAIR = ["cat", "dog"]
 
