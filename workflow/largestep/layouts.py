@@ -193,17 +193,15 @@ class _TwoLayer(_Stepwise):
         super().__init__(problem, weights, stepsizes)
         self.Z = self.f.new_empty(*self.f.shape, len(problem.head))
         self.Z = product(self.X, weights[0].mT, out=self.Z)
-        self.fused = None
-        if len(self.Z) == 1 and self.Z.device.type == "cpu" and self.Z.dtype == torch.float64:
-            from largestep.loop import Differentiate
+        self.value_and_slope = problem.activation.value_and_slope
+        if self.Z.device.type == "cpu" and self.Z.dtype == torch.float64:
+            from largestep.loop import value_and_slope
 
-            self.fused = Differentiate(problem)
+            self.value_and_slope = value_and_slope(problem)
 
     def _differentiate(self, scalars: Tensor) -> Tensor:
         """dL/dZ (R, n, m) at the pre-activations Z; writes loss, margin and slope."""
-        if self.fused:
-            return self.fused(self.Z, self.f, scalars)
-        value, slope = self.problem.activation.value_and_slope(self.Z)
+        value, slope = self.value_and_slope(self.Z)
         torch.matmul(value, self.problem.head, out=self.f)
         pull = self._summarise(scalars)
         return slope.mul_(self.problem.head).mul_(pull[..., None])

@@ -52,7 +52,7 @@ class Loop(ByWeights):
         return torch.from_numpy(f.T)
 
     def _descend(self, X: Tensor, y: Tensor, grad, f, series: Tensor, updates: int) -> None:
-        data = (X.contiguous().numpy(), y.numpy())
+        data = (X.contiguous().numpy(), y.contiguous().numpy())
         _descend(*self.network, *data, self.W, grad, f, series.numpy(), updates)
 
     def outputs(self) -> Tensor:
@@ -65,18 +65,16 @@ class Loop(ByWeights):
         return [torch.from_numpy(self.grad.transpose(2, 1, 0).copy())]
 
 
-class Differentiate:
-    """The elementwise part of a step in one pass, for nets too large for `Loop`."""
+def value_and_slope(problem: Problem):
+    """The activation's `value_and_slope` in one pass, for float64 tensors on the CPU."""
+    activation = _activation(problem)
 
-    def __init__(self, problem: Problem):
-        self.network = (*_activation(problem), problem.head.numpy(), problem.y.numpy())
+    def both(Z: Tensor) -> tuple[Tensor, Tensor]:
+        values, slopes = torch.empty_like(Z), torch.empty_like(Z)
+        _activate_all(*activation, *(t.view(-1).numpy() for t in (Z, values, slopes)))
+        return values, slopes
 
-    def __call__(self, Z: Tensor, f: Tensor, scalars: Tensor) -> Tensor:
-        """dL/dZ (1, n, m) at pre-activations Z; writes f (1, n) and rows of scalars (5, 1)."""
-        values, D = torch.empty_like(Z), torch.empty_like(Z)
-        arrays = (Z.view(-1), values.view(-1), D.view(-1), f.view(-1, 1), scalars)
-        _differentiate_one(*self.network, *(array.numpy() for array in arrays))
-        return D
+    return both
 
 
 def _activation(problem: Problem) -> tuple[int, float, float]:
@@ -239,16 +237,9 @@ _vector, _matrix, _cube = types.float64[::1], types.float64[:, ::1], types.float
 _activation_types = (types.int64, types.float64, types.float64)
 
 
-@njit(
-    (
-        *(*_activation_types, _vector, _vector),
-        *(_vector, _vector, _vector, _matrix, types.float64[:, :]),
-    ),
-    cache=True,
-    error_model="numpy",
-)
-def _differentiate_one(kind, c, h, head, y, Z, values, D, f, scalars):
-    _differentiate(kind, c, h, head, y, Z, values, D, f, scalars)
+@njit((*_activation_types, _vector, _vector, _vector), cache=True, error_model="numpy")
+def _activate_all(kind, c, h, Z, values, slopes):
+    _activate(kind, c, h, Z, values, slopes)
 
 
 @njit(

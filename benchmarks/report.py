@@ -1,0 +1,74 @@
+"""The benchmark's table and figures."""
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import seaborn as sns
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+NAMES = {
+    "engine": "this engine",
+    "usual": "usual PyTorch loop",
+    "functional": "torch.func",
+    "numpy": "NumPy",
+    "jax": "JAX scan + vmap",
+}
+
+
+def write(document: dict, folder: Path) -> None:
+    entries = pd.DataFrame(document["engine"])
+    entries["workload"] = [
+        f"{e.workload}, {e.dtype}" if e.workload != "W2" else f"W2 n = {e.n}, {e.dtype}"
+        for e in entries.itertuples()
+    ]
+    entries["variant"] = entries["variant"].map(NAMES)
+    (folder / "engine.md").write_text(table(entries, document["machine"]))
+    with sns.axes_style("whitegrid"):
+        compare(entries, folder / "engine.svg")
+        scale(pd.DataFrame(document["scaling"]), folder / "scaling.svg")
+
+
+def table(entries: pd.DataFrame, machine: dict) -> str:
+    lines = [
+        f"{machine['processor']}; torch {machine['torch']}; one thread. Medians, with the range.",
+        "",
+        "| workload | variant | us per step and run | vs usual loop | vs JAX | of product rate |",
+        "|---|---|---|---|---|---|",
+    ]
+    for e in entries.itertuples():
+        low, high = (1e6 * value for value in e.spread)
+        micro = f"{1e6 * e.seconds_per_step_and_run:.3g} ({low:.3g} to {high:.3g})"
+        jax = "" if pd.isna(e.times_faster_than_jax) else f"{e.times_faster_than_jax:.2f}x"
+        rate = e.fraction_of_product_rate
+        share = "" if pd.isna(rate) else f"{100 * rate:.0f}%"
+        usual = f"{e.times_faster_than_usual:.3g}x"
+        lines.append(f"| {e.workload} | {e.variant} | {micro} | {usual} | {jax} | {share} |")
+    return "\n".join(lines) + "\n"
+
+
+def compare(entries: pd.DataFrame, path: Path) -> None:
+    entries = entries.assign(micro=1e6 * entries["seconds_per_step_and_run"])
+    figure, axes = plt.subplots(figsize=(7, 4))
+    sns.barplot(entries, y="workload", x="micro", hue="variant", ax=axes, palette="colorblind")
+    axes.set(xscale="log", xlabel="microseconds per step and run", ylabel="")
+    axes.legend(title="", fontsize="small")
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+
+
+def scale(entries: pd.DataFrame, path: Path) -> None:
+    labels = {"runs": "runs R in one grid", "n": "samples n (8 runs)", "m": "neurons m (8 runs)"}
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3))
+    for axis, ax in zip(labels, axes, strict=False):
+        part = entries[entries["axis"] == axis]
+        ax.loglog(part["value"], 1e6 * part["seconds_per_step_and_run"], "o-")
+        ax.set(xlabel=labels[axis], ylabel="us per step and run")
+    part = entries[entries["axis"] == "runs"]
+    axes[-1].semilogx(part["value"], part["peak_bytes"] / 2**20, "o-")
+    axes[-1].set(xlabel=labels["runs"], ylabel="memory added, MiB")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

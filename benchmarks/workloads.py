@@ -1,0 +1,96 @@
+"""What is trained: the same numbers for every variant. All data are synthetic, from fixed seeds."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from largestep.activations import GELU, Activation, LeakySoftplus
+
+
+@dataclass(frozen=True)
+class Workload:
+    """R runs of one network on one data set.
+
+    X (n, d); y (n,); head (m,) or None for an MLP; weights: one (R, out, in) array per layer;
+    stepsizes (R,), the steps taken. All but the stepsizes have the workload's dtype.
+    steps: how long the engine trains, so that what it does once, or at recorded rows only, weighs
+    about as it does in an experiment.
+    """
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    activation: Activation
+    head: np.ndarray | None
+    weights: list[np.ndarray]
+    stepsizes: np.ndarray
+    steps: int
+
+    @property
+    def runs(self) -> int:
+        return len(self.stepsizes)
+
+    @property
+    def dtype(self) -> str:
+        return self.X.dtype.name
+
+    @property
+    def label(self) -> str:
+        n = len(self.y)
+        return f"{self.name}, {self.dtype}" if self.name != "W2" else f"W2 n = {n}, {self.dtype}"
+
+
+def w1(runs: int = 32, m: int = 20, n: int = 4) -> Workload:
+    """XOR, m = 20, eight stepsizes and four seeds; or more runs, neurons or points of the kind."""
+    corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=float)
+    X = np.resize(corners, (n, 2))
+    etas = np.resize([1.0, 2, 5, 10, 15, 20, 30, 50], runs)
+    seeds = [np.random.default_rng(r // 8).standard_normal((m, 2)) for r in range(runs)]
+    head = np.repeat([1 / m, -1 / m], m // 2)
+    activation = LeakySoftplus(name="leaky_softplus", c=0.5)
+    return Workload(
+        "W1", X, -X[:, 0] * X[:, 1], activation, head, [np.array(seeds)], m * etas, 2**15
+    )
+
+
+def w2(n: int, dtype: str) -> Workload:
+    """A two-layer net on n images' worth of centred unit rows, d = 3072, m = 40, four stepsizes."""
+    rng, d, m = np.random.default_rng(0), 3072, 40
+    X = rng.standard_normal((n, d)) / math.sqrt(d)
+    y = np.where(rng.random(n) < 0.5, 1.0, -1.0)
+    W = np.repeat(rng.standard_normal((1, m, d)), 4, axis=0)
+    head = np.repeat([1 / m, -1 / m], m // 2)
+    activation = LeakySoftplus(name="leaky_softplus", c=0.5)
+    stepsizes = m * np.array([25.0, 100, 200, 400])
+    steps = 512 if n < 2 * d else 32
+    return _cast(Workload("W2", X, y, activation, head, [W], stepsizes, steps), dtype)
+
+
+def w3(dtype: str = "float32") -> Workload:
+    """A 4-layer GELU perceptron, 3072-200-200-200-1, on 2000 samples, two stepsizes."""
+    rng, n, d = np.random.default_rng(0), 2000, 3072
+    X = rng.standard_normal((n, d))
+    y = np.where(rng.random(n) < 0.5, 1.0, -1.0)
+    sizes = (d, 200, 200, 200, 1)
+    layers = [rng.uniform(-1, 1, (1, b, a)) / math.sqrt(a) for a, b in pairwise(sizes)]
+    weights = [np.repeat(layer, 2, axis=0) for layer in layers]
+    stepsizes, activation = np.array([0.2, 0.005]), GELU(name="gelu")
+    return _cast(Workload("W3", X, y, activation, None, weights, stepsizes, 32), dtype)
+
+
+def _cast(workload: Workload, dtype: str) -> Workload:
+    def cast(array):
+        return None if array is None else array.astype(dtype)
+
+    return Workload(
+        workload.name,
+        cast(workload.X),
+        cast(workload.y),
+        workload.activation,
+        cast(workload.head),
+        [cast(layer) for layer in workload.weights],
+        workload.stepsizes,
+        workload.steps,
+    )
