@@ -41,7 +41,7 @@ def kill(whom: str, snakemake: subprocess.Popen) -> None:
 def lengthen(project) -> None:
     """A configuration of some seconds of training, so that there is something to kill."""
     project.content["experiments"] = {"digits": project.content["experiments"]["digits"]}
-    project.content["experiments"]["digits"]["train"]["steps"] = 6000
+    project.content["experiments"]["digits"]["train"]["steps"] = 3000
     project.configure()
 
 
