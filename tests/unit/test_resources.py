@@ -1,0 +1,125 @@
+"""What jobs ask for: enough for real jobs and not far too much, growing with the grid."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from largestep import resources, spec
+from largestep.resources import Shape
+from largestep.spec import Experiment
+
+ROOT = Path(__file__).parents[2]
+LEAKY = {"name": "leaky_softplus", "c": 0.5}
+
+
+def experiment(dataset: dict, model: dict, **train) -> Experiment:
+    return Experiment.model_validate({"dataset": dataset, "model": model, "train": train})
+
+
+def margin(n: int, d: int) -> dict:
+    return {"source": "margin", "n": n, "d": d, "gamma": 0.05}
+
+
+def two_layer(width: int) -> dict:
+    return {"kind": "two_layer", "width": width, "activation": LEAKY}
+
+
+def mlp(*widths: int) -> dict:
+    return {"kind": "mlp", "widths": widths, "activation": {"name": "gelu"}}
+
+
+def shape(found: Experiment, seeds: int = 1, device: str = "cpu", threads: int = 1) -> Shape:
+    return Shape.of(found, found.dataset.shape(ROOT), seeds, device, threads)
+
+
+sizes = st.integers(1, 300)
+
+
+@given(sizes, sizes, sizes, sizes, sizes, st.booleans(), st.sampled_from(["n", "m", "R", "T"]))
+def test_a_larger_grid_never_asks_for_less(n, d, m, runs, steps, deep, grown):
+    def grid(scale: dict) -> Shape:
+        width = 2 * m * scale.get("m", 1)
+        return shape(
+            experiment(
+                margin(2 * n * scale.get("n", 1), d + 1),
+                mlp(width, m) if deep else two_layer(width),
+                stepsize=[float(k + 1) for k in range(runs * scale.get("R", 1))],
+                seeds=[0],
+                steps=steps * scale.get("T", 1),
+            )
+        )
+
+    one, more = grid({}), grid({grown: 3})
+    # Beyond n = 2d the Gram matrix is not used any more, and its memory is saved.
+    if one.gram == more.gram:
+        assert resources.memory(more) >= resources.memory(one)
+        assert resources.minutes(more) >= resources.minutes(one)
+    assert resources.memory(one, attempt=2) > resources.memory(one)
+    assert resources.minutes(one) <= resources.minutes(one, attempt=3) <= resources.LONGEST
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        experiment({"source": "xor"}, two_layer(20), eta=[1, 5], seeds=[0], steps=2000),
+        experiment(margin(1500, 1500), two_layer(60), eta=[1, 5], seeds=[0], steps=5),
+        experiment(margin(20_000, 60), two_layer(200), eta=[1, 5, 9], seeds=[0], steps=3),
+        experiment(margin(20_000, 60), mlp(100, 100), stepsize=[1, 5], seeds=[0], steps=3),
+    ],
+    ids=["xor", "gram", "direct", "mlp"],
+)
+def test_real_jobs_fit_into_what_they_ask_for(tmp_path, found):
+    python = [sys.executable, "-m"]
+    data = tmp_path / "data.safetensors"
+    facts = ["--out", data, "--facts", tmp_path / "data.json"]
+    dataset = ["--spec", spec.to_json(found.dataset), "--root", ROOT, *facts]
+    subprocess.run([*python, "largestep.stages.dataset", *dataset], check=True)
+    outputs = [f"--{name}={tmp_path / name}.parquet" for name in ("rows", "runs", "neurons")]
+    train = ["--experiment", "a", "--spec", spec.to_json(found), "--seeds", "0", "--device", "cpu"]
+    store = ["--data", data, "--store", tmp_path / "store", *outputs]
+    process = subprocess.Popen([*python, "largestep.stages.train", *train, *store])
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    asked, peak = resources.memory(shape(found)), usage.ru_maxrss / 1024
+    assert 1.1 * peak < asked < 5 * peak
+    assert usage.ru_utime + usage.ru_stime < 60 * resources.minutes(shape(found))
+
+
+def test_small_jobs_share_a_submission_and_others_do_not():
+    xor = experiment({"source": "xor"}, two_layer(20), eta=[1, 5], seeds=[0], steps=10_000)
+    images = {"source": "cifar10", "classes": ["airplane", "automobile"], "n": 6000}
+    large = experiment(images, two_layer(40), eta=[25, 100], seeds=[0], steps=10_000)
+    assert resources.small(shape(xor))
+    assert not resources.small(shape(large))
+    assert not resources.small(shape(xor, threads=4))
+    assert not resources.small(shape(xor, device="cuda"))
+    assert not resources.small(shape(xor, seeds=5000))
+
+
+def test_gpus_follow_the_device():
+    xor = experiment({"source": "xor"}, two_layer(20), eta=[1], seeds=[0], steps=10)
+    assert resources.gpus(shape(xor, device="cuda")) == 1
+    assert resources.gpus(shape(xor, device="cpu")) == 0
+
+
+def test_the_profiles_agree_where_they_should():
+    default, slurm = (
+        yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
+        for name in ("default", "slurm")
+    )
+    del default["cores"]
+    assert default.items() <= slurm.items()
+
+
+def test_files_of_many_seeds_have_short_and_different_names():
+    seeds = [17 * k * k + 10**15 for k in range(1000)]
+    train = {"eta": [1], "seeds": seeds, "seeds_per_job": 100, "steps": 1}
+    jobs = experiment({"source": "xor"}, two_layer(2), **train).train.jobs
+    assert len(jobs) == 10 and max(map(len, jobs)) < 100
+    assert [seed for group in jobs.values() for seed in group] == seeds
