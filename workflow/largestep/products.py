@@ -1,9 +1,9 @@
 """Matrix products, run by run, at the speed of the best library at hand.
 
-On the CPU in float32 that is oneDNN, by the operator that torch's own compiler calls for a linear
-layer: it keeps plain float32 accuracy, and is faster than torch's `@` (MKL) for the shapes met
-here, most of all on AMD processors (docs/benchmarks.md). oneDNN has no float64. The choice is by
-dtype and device alone, never by a timing, which would make results depend on it.
+For large float32 products on the CPU that is oneDNN, by the operator that torch's own compiler
+calls for a linear layer: it keeps plain float32 accuracy, and is faster than torch's `@` (MKL) for
+the shapes met here, most of all on AMD processors (docs/benchmarks.md). oneDNN has no float64. The
+choice is by shape, dtype and device, never by a timing, which would make results depend on it.
 """
 
 from functools import cache
@@ -11,13 +11,17 @@ from functools import cache
 import torch
 from torch import Tensor
 
+#: Multiplications from which oneDNN's faster kernels outweigh its dearer calls (measured).
+_LARGE = 10**7
+
 
 def product(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
     """a b for every run, (R, p, q) and (R, q, s) to (R, p, s); in `out`, save for oneDNN.
 
     On the CPU a batch is a single run, so that no run depends on another.
     """
-    if a.device.type == "cpu" and a.dtype == torch.float32 and len(a) == 1 and onednn():
+    large = a.numel() * b.shape[2] >= _LARGE and len(a) == 1
+    if large and a.device.type == "cpu" and a.dtype == torch.float32 and onednn():
         return _linear(a[0], b[0])[None]
     return torch.bmm(a, b, out=out)
 
