@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from largestep.claims.ledger import CLAIMS, FINDINGS, claims_of, entry, table
 from largestep.claims.registry import Claim, claim
 from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, not_applicable, undecided
 from largestep.spec import Config
+from largestep.stages import claims
 
 CONFIG = Config(
     name="constructed",
@@ -181,9 +183,11 @@ def test_a_violating_run_is_violated_in_the_end_and_the_stage_still_succeeds(tmp
     def change(facts, columns):
         facts["largest_loss_rise"] = 0.1
 
-    outputs = ["--json", tmp_path / "claims.json", "--parquet", tmp_path / "claims.parquet"]
-    done = stage("claims", *write_results(tmp_path, change), *outputs)
-    assert done.returncode == 0, done.stderr
-    entries = {line["id"]: line for line in json.loads((tmp_path / "claims.json").read_text())}
+    write_results(tmp_path, change)
+    results = {name: tmp_path / f"{name}.parquet" for name in ("trajectories", "runs", "neurons")}
+    outputs = {"json": tmp_path / "claims.json", "parquet": tmp_path / "claims.parquet"}
+    data = sorted(tmp_path.glob("*.safetensors"))
+    claims.run(Namespace(config=spec.to_json(CONFIG), data=data, **results, **outputs))
+    entries = {line["id"]: line for line in json.loads(outputs["json"].read_text())}
     assert entries["thm22-loss-falls"]["verdict"] == "violated"
     assert entries["thm22-loss-falls"]["measured"] == 0.1

@@ -16,19 +16,20 @@ _FEWEST_POINTS = 5
 
 
 def losses_at(runs: list[Run], c: float) -> dict[int, float]:
-    """L(w_T) of the runs with eta = c T, by T, from the step at which they separated on."""
+    """L(w_T) of the runs with eta = c T, by T, a power of two not before their separation."""
     found = {}
     for run in runs:
         T, separated = round(run.eta / c), run.facts["separation_step"]
-        proportional = T in run.rows.index and math.isclose(run.eta, c * T, rel_tol=1e-9)
+        proportional = T in run.octaves.index and math.isclose(run.eta, c * T, rel_tol=1e-9)
         if proportional and separated is not None and separated <= T:
-            found[T] = run.rows.at[T, "loss"]
+            found[T] = run.octaves.at[T, "loss"]
     return found
 
 
 def factors(runs: list[Run]) -> list[float]:
-    """Every c for which at least five of the runs have eta = c T with T a recorded power of two."""
-    candidates = {float(f"{run.eta / T:.12g}") for run in runs for T in run.octaves.index}
+    """Every c for which at least five of the runs have eta = c T."""
+    grid = ((run.eta, T) for run in runs if run.eta for T in run.octaves.index)
+    candidates = {float(f"{eta / T:.12g}") for eta, T in grid}
     return [c for c in sorted(candidates) if len(losses_at(runs, c)) >= _FEWEST_POINTS]
 
 
@@ -48,10 +49,10 @@ def log_log_slope(losses: dict[int, float]) -> float:
     needs=(two_layer, leaky, separable),
 )
 def quadratic(study: Study) -> Iterator[Finding]:
-    for seed, runs in study.by_seed().items():
+    for runs in study.seeds:
         for c in factors(runs):
             losses = losses_at(runs, c)
-            details = {"seed": seed, "runs": len(losses)}
+            details = {"seed": runs[0].seed, "runs": len(losses)}
             found = at_most(log_log_slope(losses), -1.9, note=f"eta = {c:g} T", **details)
             if found.verdict is Verdict.VIOLATED and not _beyond_transition(study, losses, c):
                 note = f"{found.note}: T is not yet beyond the transition time; more steps"
@@ -81,9 +82,9 @@ def _beyond_transition(study: Study, losses: dict[int, float], c: float) -> bool
     needs=(two_layer, leaky, separable),
 )
 def lower_bound(study: Study) -> Iterator[Finding]:
-    for seed, runs in study.by_seed().items():
+    for runs in study.seeds:
         losses = best_monotone(runs)
-        details = {"seed": seed, "runs": len(runs)}
+        details = {"seed": runs[0].seed, "runs": len(runs)}
         if not runs[-1].facts["increases"]:
             yield undecided(
                 "every stepsize is monotone; larger ones would show the best", **details

@@ -23,7 +23,7 @@ from largestep.claims import (
     transition,
 )
 from largestep.claims.registry import Claim
-from largestep.claims.study import Run, Samples, Study
+from largestep.claims.study import Samples, Study, runs_of
 from largestep.claims.verdicts import Finding, Verdict
 from largestep.spec import Config, Experiment
 
@@ -96,25 +96,10 @@ def study(
     runs: pd.DataFrame,
     neurons: pd.DataFrame,
 ) -> Study:
-    """One experiment from its rows of the result tables.
-
-    Runs that diverged take no part in any verdict, nor do the steps from which a run is frozen.
-    """
+    """One experiment from its rows of the result tables."""
     smoothness = theory.smoothness(experiment.model, data.X)
     rho = math.sqrt(smoothness.rho2) if smoothness else 0.0
-    rows = {
-        key: part.set_index("step").sort_index()
-        for key, part in trajectories.groupby(["seed", "stepsize"])
-    }
-    kept = []
-    for facts in runs.astype(object).where(runs.notna(), None).to_dict("records"):
-        if facts["status"] != "diverged":
-            own = rows[facts["seed"], facts["stepsize"]]
-            if facts["status"] == "frozen":
-                own = own[own.index < facts["status_step"]]
-            if len(own):
-                kept.append(Run(facts, own, rho))
-    return Study(name, experiment, data, tuple(kept), neurons)
+    return Study(name, experiment, data, runs_of(trajectories, runs, rho), neurons)
 
 
 def judge(claims: Iterable[Claim], studies: Iterable[Study]) -> dict[str, list[Found]]:

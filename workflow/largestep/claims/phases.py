@@ -49,7 +49,7 @@ def two_phases(study: Study, run: Run) -> Finding | None:
     panels=("loss",),
 )
 def small_stepsize_monotone(study: Study) -> Iterator[Finding]:
-    for runs in study.by_seed().values():
+    for runs in study.seeds:
         for run in runs:
             if run.stepsize < _smallness(study, runs):
                 rises = run.facts["increases"]
@@ -79,11 +79,10 @@ def _smallness(study: Study, runs: list[Run]) -> float:
     reads=lambda experiment: len(experiment.stepsizes) > 1,
 )
 def larger_stepsize_lower_loss(study: Study) -> Iterator[Finding]:
-    seeds = study.by_seed().values()
     for stepsize in sorted({run.stepsize for run in study.runs})[1:]:
-        pairs = [pair for runs in seeds if (pair := _neighbours(runs, stepsize))]
+        pairs = [pair for runs in study.seeds if (pair := _neighbours(runs, stepsize))]
         if not pairs:
-            yield undecided("not in its stable phase yet", stepsize=stepsize, runs=len(seeds))
+            yield undecided("not in its stable phase yet", stepsize=stepsize, runs=len(study.seeds))
             continue
         logs = [math.log(larger["loss"] / smaller["loss"]) for smaller, larger in pairs]
         found = at_most(math.exp(np.mean(logs)), 1, stepsize=stepsize, runs=2 * len(pairs))
@@ -139,7 +138,7 @@ def half_interval(values: list[float]) -> float:
 )
 def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
     gaps = []
-    for runs in study.by_seed().values():
+    for runs in study.seeds:
         gap = _accuracy_gap(runs[0], runs[-1]) if len(runs) > 1 else None
         if gap is not None:
             gaps.append(gap)

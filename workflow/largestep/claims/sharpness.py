@@ -78,7 +78,7 @@ def nonlinear(study: Study) -> str | None:
     needs=(nonlinear, computed),
 )
 def sharpening(study: Study) -> Iterator[Finding]:
-    for runs in study.by_seed().values():
+    for runs in study.seeds:
         run = runs[0]
         values = run.rows["sharpness"].dropna()
         if run.facts["increases"]:

@@ -1,6 +1,6 @@
 """One experiment as the checks see it: its configuration, its data, its runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -106,6 +106,34 @@ class Run:
         return 32 * eps * (1 + terms.to_numpy())
 
 
+def runs_of(trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float = 0.0) -> tuple[Run, ...]:
+    """The runs of one experiment from its rows of the result tables.
+
+    Runs that diverged take no part in any verdict, nor do the steps from which a run is frozen.
+    """
+    rows = {
+        key: part.set_index("step").sort_index()
+        for key, part in trajectories.groupby(["seed", "stepsize"])
+    }
+    kept = []
+    for facts in runs.astype(object).where(runs.notna(), None).to_dict("records"):
+        if facts["status"] != "diverged":
+            own = rows[facts["seed"], facts["stepsize"]]
+            if facts["status"] == "frozen":
+                own = own[own.index < facts["status_step"]]
+            if len(own):
+                kept.append(Run(facts, own, rho))
+    return tuple(kept)
+
+
+def by_seed(runs: Iterable[Run]) -> list[list[Run]]:
+    """The runs of each seed, by increasing stepsize."""
+    groups: dict[int, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: run.stepsize):
+        groups.setdefault(run.seed, []).append(run)
+    return [groups[seed] for seed in sorted(groups)]
+
+
 @dataclass(frozen=True, eq=False)
 class Study:
     """One experiment with its finished runs; those that diverged are left out.
@@ -137,9 +165,7 @@ class Study:
         margin = self.samples.margin
         return margin and bounds.separable(self.model, self.samples.X, margin)
 
-    def by_seed(self) -> dict[int, list[Run]]:
-        """Runs of each seed, by increasing stepsize."""
-        groups: dict[int, list[Run]] = {}
-        for run in sorted(self.runs, key=lambda run: run.stepsize):
-            groups.setdefault(run.seed, []).append(run)
-        return dict(sorted(groups.items()))
+    @cached_property
+    def seeds(self) -> list[list[Run]]:
+        """The runs of each seed, by increasing stepsize."""
+        return by_seed(self.runs)

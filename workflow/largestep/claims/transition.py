@@ -78,7 +78,7 @@ def _log_log_slope(runs: list[Run]) -> float:
 
 def _branch(study: Study, low: float, high: float, enough: int) -> Iterator[list[Run] | Finding]:
     """Per seed the runs with low <= eta <= high that reached the stable phase, or why not."""
-    for seed, runs in study.by_seed().items():
+    for runs in study.seeds:
         inside = [run for run in runs if low <= run.eta <= high]
         if len(inside) < enough:
             continue
@@ -87,7 +87,7 @@ def _branch(study: Study, low: float, high: float, enough: int) -> Iterator[list
             yield undecided(
                 f"only {len(reached)} of {len(inside)} stepsizes with eta between {low:.3g} and "
                 f"{high:.3g} reached the stable phase; {enough} are needed, with more steps",
-                seed=seed,
+                seed=runs[0].seed,
                 runs=len(inside),
             )
         else:

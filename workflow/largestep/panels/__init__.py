@@ -1,3 +1,17 @@
 """Panels of a figure: one module each, registered by its name here."""
 
-PANELS = ("loss", "scaled_loss", "normalized_margin", "test_accuracy", "neuron_margins")
+PANELS = (
+    "loss",
+    "scaled_loss",
+    "normalized_margin",
+    "test_accuracy",
+    "neuron_margins",
+    "theory_loss",
+    "theory_norm",
+    "theory_margin",
+    "theory_direction",
+    "theory_constant",
+    "theory_mean_loss",
+    "theory_transition",
+    "theory_horizon",
+)
