@@ -12,6 +12,9 @@ import yaml
 ROOT = Path(__file__).parents[1]
 COPIED = ("Snakefile", "workflow", "config", "envs", "profiles")
 
+#: A file of the tiny configuration that needs all train jobs.
+JOINED = "results/tiny/metrics/trajectories.parquet"
+
 TINY = {
     "name": "tiny",
     "device": "cpu",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import slurm as cluster
-from project import ROOT, Project
+from project import JOINED, ROOT, Project
 
 PLUGIN = "snakemake-executor-plugin-slurm"
 
@@ -37,16 +37,23 @@ class SlurmProject(Project):
         waits = ["--slurm-init-seconds-before-status-checks", "3"]
         return [*profile, *waits, "--seconds-between-status-checks", "1"]
 
+    def before_training(self, script: str) -> None:
+        """Let every train job run this shell script first, with its experiment as $1."""
+        (self.root / "before.sh").write_text(script)
+        command = '"python -m largestep.stages.train'
+        first = '"sh before.sh {wildcards.experiment} && python -m largestep.stages.train'
+        self.edit("workflow/rules/train.smk", command, first)
+
     def submit(self, *options: str) -> subprocess.CompletedProcess:
         """snakemake through SLURM, to its end."""
-        return self.run(*self.options, *options)
+        return self.run(*options, *self.options, JOINED)
 
     def start(self, *options: str) -> subprocess.Popen:
         """The same, without waiting for it; its output goes to snakemake.out."""
         command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml"]
         with (self.root / "snakemake.out").open("a") as output:
             return subprocess.Popen(
-                [*command, *self.options, *options],
+                [*command, *options, *self.options, JOINED],
                 cwd=self.root,
                 env=self.environment,
                 stdout=output,

@@ -3,54 +3,49 @@
 import re
 
 import pytest
-from project import Project, jobs
+from project import JOINED, Project, jobs
 
 
 @pytest.fixture(scope="module")
 def at_home(tmp_path_factory) -> Project:
     """The same configuration, trained without a cluster."""
     project = Project(tmp_path_factory.mktemp("home"))
-    assert project.run("--cores", "2", *METRICS).returncode == 0
+    experiments = project.content["experiments"]
+    experiments["points"]["train"]["steps"] = 10**6  # too long for a group
+    experiments["xor"]["train"]["seeds"] = [0]
+    project.configure()
+    assert project.run("--cores", "2", JOINED).returncode == 0
     return project
 
 
-METRICS = [f"results/tiny/metrics/{name}.parquet" for name in ("trajectories", "runs", "neurons")]
-ECHO = '"echo $CUDA_VISIBLE_DEVICES $SLURM_JOB_ID >> visible.txt; python -m largestep.stages.train'
-
-
-def test_small_grids_share_a_submission_and_have_the_same_numbers(project, at_home):
-    process = project.submit(*METRICS)
+def test_small_grids_share_a_submission_large_ones_do_not(project, at_home):
+    """GPUs are pretended: the jobs ask for one each, get it, and train on the CPU."""
+    project.before_training("echo $1 $CUDA_VISIBLE_DEVICES $SLURM_JOB_ID >> visible.txt")
+    project.content = at_home.content
+    project.configure()
+    process = project.submit("--set-resources", "train:gpu=1")
     assert process.returncode == 0, process.stdout
-    assert jobs(process.stdout)["train"] == 4
-    (job,) = project.jobs()
-    assert job["JobState"] == "COMPLETED"
-    asked = _trees(job)
-    assert asked["cpu"] == "1" and 500 < int(asked["mem"].rstrip("M")) < 1500
-    # In turn: times add up. Four jobs of at least START seconds each.
-    assert _minutes(job["TimeLimit"]) >= 4
+    assert jobs(process.stdout)["train"] == 3
+
+    large, small = sorted(project.jobs(), key=lambda job: _asked(job, "mem"))
+    seen = [line.split() for line in (project.root / "visible.txt").read_text().splitlines()]
+    assert sorted((experiment, job) for experiment, _, job in seen) == sorted(
+        [("digits", small["JobId"]), ("points", large["JobId"]), ("xor", small["JobId"])]
+    )
+    gpu = {job: {gpu for _, gpu, found in seen if found == job} for _, _, job in seen}
+    assert sorted(gpu.values(), key=sorted) == [{"0"}, {"1"}]
+    for job in (large, small):
+        assert job["JobState"] == "COMPLETED"
+        assert job["TresPerJob"] == "gres:gpu:1" and _asked(job, "cpu") == 1
+        assert 500 < _asked(job, "mem") < 1500
+    # In turn on the node: times add up, two of at least a minute. The large one is alone.
+    assert 2 <= _minutes(small["TimeLimit"]) < 15 < _minutes(large["TimeLimit"])
     assert project.tables() == at_home.tables()
 
 
-def test_a_gpu_for_each_train_job(project, at_home):
-    """GPUs are pretended, so the jobs ask for one, get it, and train on the CPU."""
-    project.edit("workflow/rules/train.smk", '"python -m largestep.stages.train', ECHO)
-    process = project.submit(
-        "--set-resources", "train:gpu=1", "--groups", "train=alone", "--jobs", "3", METRICS[0]
-    )
-    assert process.returncode == 0, process.stdout
-    submitted = project.jobs()
-    assert len(submitted) == 4
-    for job in submitted:
-        assert job["TresPerJob"] == "gres:gpu:1" and _trees(job)["cpu"] == "1"
-    lines = (project.root / "visible.txt").read_text().split("\n")[:-1]
-    assert {line.split()[0] for line in lines} <= {"0", "1"} and len(lines) == 4
-    assert {line.split()[1] for line in lines} == {job["JobId"] for job in submitted}
-    assert project.tables().items() <= at_home.tables().items()
-
-
-def _trees(job: dict[str, str]) -> dict[str, str]:
-    """cpu, mem and so on that a job asked for."""
-    return dict(pair.split("=") for pair in job["TRES"].split(","))
+def _asked(job: dict[str, str], what: str) -> int:
+    """cpu or mem (MB) that a job asked for."""
+    return int(dict(pair.split("=") for pair in job["TRES"].split(","))[what].rstrip("M"))
 
 
 def _minutes(limit: str) -> float:
