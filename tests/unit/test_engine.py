@@ -89,7 +89,7 @@ def test_figure_4_at_full_length():
 
 
 @pytest.mark.parametrize(
-    "shape", [(50, 10, 10), (40, 60, 12), (900, 20, 14), (90, 70, 40)], ids=str
+    "shape", [(50, 10, 10), (40, 60, 12), (2000, 20, 14), (150, 100, 40)], ids=str
 )
 def test_two_layer_nets_of_every_shape(shape):
     n, d, m = shape
@@ -118,12 +118,12 @@ def settings_of(kind):
         return problem, grid(problem, 5), [6.0, 60, 120, 180, 12]
     if kind == "direct":
         problem = Problem(
-            *random_data(900, 20), LEAKY_SOFTPLUS, signed_head(14), random_data(9, 20, 1)
+            *random_data(2000, 20), LEAKY_SOFTPLUS, signed_head(14), random_data(9, 20, 1)
         )
         return problem, grid(problem, 5, width=14), [14.0, 140, 28, 56, 7]
     if kind == "gram":
         problem = Problem(
-            *random_data(90, 70), LEAKY_SOFTPLUS, signed_head(40), random_data(9, 70, 1)
+            *random_data(150, 100), LEAKY_SOFTPLUS, signed_head(40), random_data(9, 100, 1)
         )
         return problem, grid(problem, 5, width=40), [40.0, 400, 80, 160, 20]
     problem = Problem(

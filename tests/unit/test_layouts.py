@@ -78,7 +78,17 @@ def test_steps_and_test_outputs_follow_the_weights(kind):
         torch.testing.assert_close(layout.test_outputs()[r], expected, rtol=1e-9, atol=1e-10)
 
 
-SHAPES = [(4, 2, 20), (5, 3, 2), (7, 5, 6), (23, 9, 11), (50, 10, 10), (60, 70, 12), (300, 7, 40)]
+SHAPES = [
+    (4, 2, 20),
+    (5, 3, 2),
+    (7, 5, 6),
+    (23, 9, 11),
+    (50, 10, 10),
+    (60, 70, 12),
+    (300, 7, 40),
+    (900, 30, 20),
+    (150, 100, 40),
+]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -116,8 +126,8 @@ def test_the_shape_alone_chooses_the_layout():
     for runs in (1, 50):
         assert chosen(Direct, 4, 2, runs) is Loop
         assert chosen(Direct, 4, 2, runs, dtype=torch.float32) is Direct
-        assert chosen(Direct, 2000, 30, runs) is Direct
-        assert chosen(Direct, 300, 200, runs) is Gram
+        assert chosen(Direct, 3000, 30, runs) is Direct
+        assert chosen(Direct, 400, 300, runs) is Gram
         assert chosen(Layers, 4, 2, runs) is Layers
 
 

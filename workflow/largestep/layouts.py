@@ -353,7 +353,7 @@ class Separate:
 
 
 #: Multiplications per run and product (n m d) up to which `Loop` beats the library (measured).
-_LOOP = 100_000
+_LOOP = 400_000
 
 #: Pre-activations (n m R) of the runs that `Loop` takes at a time: they stay in the cache.
 _BLOCK = 4096
