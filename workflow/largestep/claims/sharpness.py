@@ -23,7 +23,7 @@ def computed(study: Study) -> str | None:
     id="eos-unstable",
     statement="While a run oscillates its sharpness reaches 2/stepsize: no loss can rise where the "
     "curvature along the step is smaller.",
-    source="edge of stability; paper, section on the EoS phase",
+    source="edge of stability; that a rise needs it, derived",
     quantity="largest sharpness * stepsize / 2 at a recorded step up to the loss's last rise",
     tolerance="its change to the recorded steps next to the peak: the curvature that counts is "
     "between the points where sharpness is measured",
@@ -44,9 +44,10 @@ def unstable(study: Study, run: Run) -> Finding | None:
 
 @claim_per_run(
     id="eos-stable",
-    statement="In the stable phase the sharpness is below 2/stepsize.",
-    source="edge of stability; at most 1/4 of it for two-layer nets, derived",
-    quantity="largest sharpness * stepsize / 2 at a recorded step of the stable phase",
+    statement="Once a run has settled its sharpness is below 2/stepsize, and under Theorem 2.2's "
+    "threshold below a quarter of that.",
+    source="edge of stability; the quarter derived",
+    quantity="largest sharpness * stepsize / 2 at a recorded step after settling",
     tolerance="none",
     panels=("sharpness", "loss"),
     needs=(computed,),
@@ -54,12 +55,12 @@ def unstable(study: Study, run: Run) -> Finding | None:
 def stable(study: Study, run: Run) -> Finding:
     start = settled(run)
     if start is None:
-        return undecided(f"no stable phase within {run.last_step:,} steps")
+        return undecided(f"not settled within {run.last_step:,} steps")
     ratio = _ratio(run, start, run.last_step)
     if ratio.empty:
-        return undecided("no step of the stable phase has a sharpness")
+        return undecided("no step after settling has a sharpness")
     # (rho^2 + beta) L bounds the Hessian, and the threshold is 1 / ((4 rho^2 + 2 beta) stepsize).
-    return at_most(ratio.max(), 1 if study.model.head is None else 0.25, step=int(ratio.idxmax()))
+    return at_most(ratio.max(), 1 if run.stable_step is None else 0.25, step=int(ratio.idxmax()))
 
 
 def nonlinear(study: Study) -> str | None:
