@@ -1,6 +1,12 @@
-"""The graph through a real SLURM: every train job in the queue, the same bytes as at home."""
+"""The graph through a real SLURM: every train job in the queue, the same bytes as at home.
+
+Then what goes wrong on a cluster: jobs that are killed, daemons that restart, a submitter that
+dies. Every train job first runs a script that brings the fault about, once or always.
+"""
 
 import re
+import signal
+import time
 
 import pytest
 from project import JOINED, Project, jobs
@@ -51,3 +57,126 @@ def _asked(job: dict[str, str], what: str) -> int:
 def _minutes(limit: str) -> float:
     days, hours, minutes, seconds = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", limit).groups()
     return int(days or 0) * 1440 + int(hours) * 60 + int(minutes) + int(seconds) / 60
+
+
+FIRST_TIME = 'mkdir "first-$1" 2>/dev/null && '
+
+
+@pytest.fixture
+def single(project):
+    """A project of one train job, unless a test adds more."""
+    del project.content["experiments"]["points"], project.content["experiments"]["digits"]
+    project.content["experiments"]["xor"]["train"]["seeds"] = [0]
+    project.configure()
+    return project
+
+
+def wait_until(condition, seconds: float = 120):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
+def running(project) -> list[str]:
+    """Numbers of the project's running jobs whose training has begun (or is held up)."""
+    begun = any(project.root.glob("first-*"))
+    return [job["JobId"] for job in project.jobs() if begun and job["JobState"] == "RUNNING"]
+
+
+def asked(project, field: str) -> list[str]:
+    """A field of all submissions, in their order."""
+    return [job[field] for job in sorted(project.jobs(), key=lambda job: int(job["JobId"]))]
+
+
+def output(project) -> str:
+    return (project.root / "snakemake.out").read_text()
+
+
+@pytest.mark.slow
+def test_a_cancelled_job_is_submitted_again(single):
+    single.before_training(f"{FIRST_TIME} sleep 300; true")
+    process = single.start()
+    (number,) = wait_until(lambda: running(single))
+    single.slurm.call("scancel", number)
+    assert process.wait(200) == 0, output(single)
+    assert asked(single, "JobState") == ["CANCELLED", "COMPLETED"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("megabytes, succeeds", [(1300, True), (4000, False)])
+def test_a_job_over_its_memory_gets_more_and_is_named_in_the_end(single, megabytes, succeeds):
+    hog = f"bytearray({megabytes} * 2**20).find(1); import time; time.sleep(6)"
+    single.before_training(f"python -c '{hog}'")
+    process = single.submit("--retries", "1")
+    assert (process.returncode == 0) == succeeds, process.stdout
+    first, second = (int(asked.rstrip("M")) for asked in asked(single, "MinMemoryNode"))
+    assert first < 1300 < second == pytest.approx(2 * first, abs=2)
+    states = asked(single, "JobState")
+    print(states)
+    assert (states[1] == "COMPLETED") == succeeds
+    assert succeeds or "Exceeded job memory limit" in process.stdout
+
+
+@pytest.mark.slow
+def test_a_job_over_its_time_gets_more_and_is_named_in_the_end(single):
+    single.edit("workflow/largestep/resources.py", "START = 60.0", "START = 35.0")
+    single.before_training("sleep 95")
+    process = single.submit("--retries", "0")
+    assert process.returncode and "DUE TO TIME LIMIT" in process.stdout
+    assert asked(single, "TimeLimit") == ["00:01:00"]
+    process = single.submit("--retries", "2")
+    assert process.returncode == 0, process.stdout
+    assert asked(single, "TimeLimit")[1:] == ["00:01:00", "00:02:00"]
+    assert asked(single, "JobState")[1:] == ["TIMEOUT", "COMPLETED"]
+
+
+@pytest.mark.slow
+def test_a_restarted_node_daemon_loses_nothing(single):
+    single.before_training(f"{FIRST_TIME} sleep 15; true")
+    process = single.start()
+    wait_until(lambda: running(single))
+    single.slurm.restart("slurmd")
+    assert process.wait(200) == 0, output(single)
+    assert asked(single, "JobState") == ["COMPLETED"]
+
+
+@pytest.mark.slow
+def test_a_dead_submitter_is_started_again(single):
+    """Running jobs are waited for, not doubled; finished ones are not repeated."""
+    experiments = single.content["experiments"]
+    experiments["held"] = {
+        **experiments["xor"],
+        "model": {**experiments["xor"]["model"], "width": 6},
+    }
+    single.configure()
+    script = "echo $1 >> order.txt; if test $1 = held; then mkdir first-held && sleep 40; fi; true"
+    single.before_training(script)
+    process = single.start("--groups", "train=alone")
+    finished = single.results / "runs" / "xor" / "seed=0.parquet"
+    wait_until(lambda: len(running(single)) == 1 and "1 of " in output(single))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(running(single)) == 1
+    written = finished.stat().st_mtime_ns
+
+    process = single.start("--groups", "train=alone")
+    wait_until(lambda: "Waiting for SLURM jobs of an earlier run" in output(single))
+    most = 0
+    while process.poll() is None:
+        most = max(most, len(running(single)))
+        time.sleep(0.5)
+    assert process.returncode == 0, output(single)
+    assert most == 1
+    assert finished.stat().st_mtime_ns == written
+    # The job that ran on is asked for once more, and finds its runs in the store.
+    assert sorted((single.root / "order.txt").read_text().split()) == ["held", "held", "xor"]
+    kept = list((single.root / "results" / "store").rglob("*.safetensors"))
+    first = single.jobs()[1]
+    assert len(kept) == 4
+    assert all(path.stat().st_mtime <= _seconds(first["EndTime"]) + 1 for path in kept)
+
+
+def _seconds(when: str) -> float:
+    return time.mktime(time.strptime(when, "%Y-%m-%dT%H:%M:%S"))
