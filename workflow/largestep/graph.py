@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from largestep import locks, provenance, resources, spec
+from largestep import locks, provenance, queue, resources, spec
 from largestep.base import UserError
 from largestep.fingerprint import fingerprint
 
@@ -92,7 +92,8 @@ class Graph:
         logs = sorted(log for folder in folders for log in folder.rglob("*.log"))
         recent = [log for log in logs if log.stat().st_mtime >= self._begun]
         failed = [log for log in recent if log.stat().st_size and not provenance.read(log)]
-        return [log.read_text(errors="replace").strip() for log in failed]
+        said = [log.read_text(errors="replace").strip() for log in failed]
+        return [*said, *queue.failures(self._begun)]
 
     # Files
 

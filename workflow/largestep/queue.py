@@ -1,23 +1,26 @@
-"""Jobs that a killed run left in SLURM's queue: the next run waits for them.
-
-Submitting them again while they still run would train the same grids twice. Once they have ended,
-what they finished is in the run store, and submitting them again costs seconds.
-"""
+"""What Snakemake leaves out about SLURM's jobs: those of a killed run, and why jobs were killed."""
 
 import getpass
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 SECONDS = 5.0  # between two looks at the queue
+LOGS = Path(".snakemake/slurm_logs")
+
+_SAID = re.compile(r"^slurmstepd.*?: error: (.*)", re.MULTILINE)
 
 
 def wait_for(jobs: Iterable[str]) -> None:
-    """Wait until none of these SLURM jobs waits or runs any more.
+    """Wait until none of these SLURM jobs, which a killed run left, is in the queue any more.
 
-    jobs: SLURM's numbers, as Snakemake noted them at submission. Says so while there are any.
+    Submitting them again while they still run would train the same grids twice. Once they have
+    ended, what they finished is in the run store, and submitting them again costs seconds.
+    jobs: SLURM's numbers, as Snakemake noted them at submission.
     """
     jobs, said = set(jobs), None
     while left := jobs & _queued() if jobs else None:
@@ -29,6 +32,16 @@ def wait_for(jobs: Iterable[str]) -> None:
             )
         said = left
         time.sleep(SECONDS)
+
+
+def failures(since: float) -> list[str]:
+    """What SLURM itself wrote into the logs of jobs since a time: limits, cancellations."""
+    logs = sorted(log for log in LOGS.rglob("*.log") if log.stat().st_mtime >= since)
+    return [
+        f"{log}: {reason}"
+        for log in logs
+        for reason in dict.fromkeys(_SAID.findall(log.read_text(errors="replace")))
+    ]
 
 
 def _queued() -> set[str]:

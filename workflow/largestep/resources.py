@@ -19,8 +19,10 @@ from largestep.spec import Experiment
 MB = 2**20
 
 #: Resident memory of a train job on XOR: Python, torch, numba, pyarrow, the scalars of some
-#: thousand steps (measured: 457 MiB; CUDA keeps a few GB of libraries in the host's memory).
-BASE_BYTES, BASE_CUDA_BYTES = 470 * MB, 4000 * MB
+#: thousand steps (measured: 457 MiB; CUDA keeps a few GB of libraries in the host's memory), and
+#: of the two processes of Snakemake that a node counts as the job's (105 MiB each, measured with
+#: 10,000 jobs in the graph).
+BASE_BYTES, BASE_CUDA_BYTES = 680 * MB, 4200 * MB
 
 #: Bytes in the tables for a recorded step of a run (measured: 460), and for each of its neurons.
 ROW_BYTES, NEURON_BYTES = 700, 250
