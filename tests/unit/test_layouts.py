@@ -140,7 +140,7 @@ def test_a_diverging_run_leaves_the_others_alone(kind):
     grid = Separate(kind, problem, weights, stepsizes)
     disturbed = advanced(grid, 3, 40)
     assert torch.equal(disturbed[..., [0, 2]], series[..., [0, 2]])
-    assert not disturbed[..., 1].isfinite().any(1).all()
+    assert not disturbed[1:, :, 1].isfinite().any()
 
 
 @pytest.mark.parametrize("kind", [Direct, Gram, Layers], ids=lambda kind: kind.__name__)

@@ -17,7 +17,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from largestep.layouts import ByWeights, Problem
+from largestep.layouts import SCALARS, ByWeights, Problem
 
 _SOFTPLUS, _GELU, _SILU, _HUBER = range(4)
 _KINDS = {"softplus": _SOFTPLUS, "gelu": _GELU, "silu": _SILU, "huberized_relu": _HUBER}
@@ -47,8 +47,9 @@ class Loop(ByWeights):
 
     def test_outputs(self) -> Tensor:
         X, y = self.problem.test
-        f, series = np.empty((len(y), self.W.shape[2])), X.new_empty(1, 5, self.W.shape[2])
-        self._descend(X, y, np.empty_like(self.grad), f, series, 0)
+        runs = self.W.shape[2]
+        f, scalars = np.empty((len(y), runs)), X.new_empty(1, len(SCALARS), runs)
+        self._descend(X, y, np.empty_like(self.grad), f, scalars, 0)
         return torch.from_numpy(f.T)
 
     def _descend(self, X: Tensor, y: Tensor, grad, f, series: Tensor, updates: int) -> None:
@@ -218,8 +219,8 @@ def _differentiate(kind, c, h, head, y, Z, values, D, f, scalars):
         for r in range(R):
             scalars[0, r] += loss[i * R + r]
             scalars[4, r] += slope[i * R + r]
-            # Not `q < ...`: a nan must stay.
-            if not q[i * R + r] >= scalars[1, r]:
+            # A nan must win, and stay.
+            if q[i * R + r] < scalars[1, r] or q[i * R + r] != q[i * R + r]:
                 scalars[1, r] = q[i * R + r]
     for r in range(R):
         scalars[0, r] /= n
