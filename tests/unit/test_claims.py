@@ -327,6 +327,18 @@ case("thm22-margin-nearly-grows")(
 )
 
 
+def test_a_run_that_starts_at_zero_weights_has_finite_bounds():
+    def change(facts, columns):
+        columns["param_norm"][0] = 0.0
+        columns["normalized_margin"][0] = np.nan
+
+    study = build(XOR, change)
+    for claim in ("thm22-margin-nearly-grows", "thm22-gamma-a", "thm22-gamma-b"):
+        (finding,) = CLAIM[claim].check(study)
+        assert finding.verdict is Verdict.HOLDS
+        assert 0 <= finding.bound < 1
+
+
 # Theorem 2.2, limits
 
 

@@ -208,6 +208,6 @@ def margin_nearly_grows(study: Study, run: Run) -> Finding:
         excess = run.stable["normalized_margin"].to_numpy() - smooth_margins(run, study.n)
         # With k = 1 the excess is below 0, by a part of n L: the logistic loss is not exponential.
         largest = excess.max() - min(excess.min(), 0) + run.facts["gamma_a_drawdown"]
-        return at_most(drawdown, largest + 2 * (run.rounding / run.rows["param_norm"]).max())
+        return at_most(drawdown, largest + 2 * (run.rounding / run.stable["param_norm"]).max())
 
     return _over_all_steps(run, "normalized_margin_drawdown", judge)

@@ -87,7 +87,7 @@ class Run:
         """
         steps, loss = self.rows.index.to_numpy(), self.rows["loss"].to_numpy()
         bad = self.rows["margin"].to_numpy() <= 0
-        bad[1:] |= loss[1:] > loss[:-1] * (1 + self.rounding[1:])
+        bad[1:] |= loss[1:] > loss[:-1] * (1 + self.rounding.to_numpy()[1:])
         bad_steps = np.append(steps[bad], np.inf)
         after = bad_steps[np.searchsorted(bad_steps, steps, side="right")]
         long_enough = (steps >= _SHORTEST_CALM) & (2 * steps <= steps[-1])
@@ -95,15 +95,15 @@ class Run:
         return int(steps[calm.argmax()]) if calm.any() else None
 
     @cached_property
-    def rounding(self) -> np.ndarray:
-        """Relative error of the loss by rounding, per recorded step (derived).
+    def rounding(self) -> pd.Series:
+        """Relative error of the loss by rounding, by recorded step (derived).
 
         An error of f is a relative error of the loss, and f is a sum of terms that reach
         rho ||w||, each right to a few units of rounding; 32 units, as in `record`.
         """
         eps = np.finfo(self.facts["dtype"]).eps
         terms = np.log(self.rows["loss"]).abs() + self.rho * self.rows["param_norm"]
-        return 32 * eps * (1 + terms.to_numpy())
+        return 32 * eps * (1 + terms)
 
 
 def runs_of(trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float = 0.0) -> tuple[Run, ...]:
