@@ -99,6 +99,11 @@ def test_claims_have_distinct_names_and_known_sources():
     assert all(claim.statement.endswith(".") for claim in CLAIMS)
 
 
+def test_the_documentation_explains_every_claim():
+    page = (Path(__file__).parents[2] / "docs" / "claims.md").read_text()
+    assert not [claim.id for claim in CLAIMS if f"`{claim.id}`" not in page]
+
+
 def test_a_module_s_claims_are_found_in_its_order():
     module = type(sys)("theme")
     words = {"statement": "", "source": "", "quantity": "", "tolerance": "", "panels": ()}
