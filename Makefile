@@ -5,7 +5,7 @@ PROFILE ?= default
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready$(if $(filter slurm,$(PROFILE)),-slurm)
-RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES))
+RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(GPU),--resources gpu=$(GPU))
 
 .DEFAULT_GOAL := help
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from largestep import results, samples, tables
+from largestep import gpus, results, samples, tables
 from largestep.progress import Progress
 from largestep.spec import Experiment
 from largestep.stages.command import main
@@ -16,6 +16,8 @@ from largestep.training import Grid, choose_device, train_grid
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
+    if arguments.device != "cpu":
+        gpus.take_one()
     experiment = Experiment.model_validate_json(arguments.spec)
     settings, stepsizes = experiment.train, experiment.stepsizes
     grid = Grid(
