@@ -649,6 +649,15 @@ def test_a_run_frozen_at_the_start_of_its_stable_phase_is_undecided():
         assert verdicts(claim, study) == {Verdict.INCONCLUSIVE}
 
 
+def test_a_frozen_run_is_not_told_to_train_longer():
+    def change(facts, columns):
+        facts |= {"status": "frozen", "status_step": 600}
+
+    (finding,) = CLAIM["alignment"].check(build(LONG, change))
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "froze" in finding.note
+
+
 # Hypotheses
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from largestep.claims.registry import claim, claim_per_run
+from largestep.claims.registry import claim, claim_per_run, of
 from largestep.claims.study import Run, Study
 from largestep.claims.verdicts import Finding, Verdict, at_most, count, undecided
 
@@ -54,22 +54,23 @@ def two_phases(study: Study, run: Run) -> Finding | None:
 )
 def small_stepsize_monotone(study: Study) -> Iterator[Finding]:
     for runs in study.seeds:
-        for run in runs:
-            if run.stepsize < _smallness(study, runs):
-                rises = run.facts["increases"]
-                yield at_most(rises, 0, seed=run.seed, stepsize=run.stepsize)
+        for run in _small(study, runs):
+            yield of(run, at_most(run.facts["increases"], 0))
 
 
-def _smallness(study: Study, runs: list[Run]) -> float:
-    """Stepsizes below this are small.
+def _small(study: Study, runs: list[Run]) -> list[Run]:
+    """Which runs of a seed have a small stepsize.
 
     The loss of a two-layer net has curvature at most rho^2/4 + beta everywhere. An MLP's has no
     such bound: where its largest stepsize oscillates, a twentieth of that is small (our choice;
     the paper's pairs are 1/40 and 1/25).
     """
     if study.smoothness:
-        return 2 / (study.smoothness.rho2 / 4 + study.smoothness.beta)
-    return runs[-1].stepsize / 20 * (1 + 1e-9) if runs[-1].facts["increases"] else 0.0
+        curvature = study.smoothness.rho2 / 4 + study.smoothness.beta
+        return [run for run in runs if run.stepsize < 2 / curvature]
+    largest = runs[-1]
+    oscillates = largest.facts["increases"]
+    return [run for run in runs if oscillates and run.stepsize <= largest.stepsize / 20]
 
 
 @claim(

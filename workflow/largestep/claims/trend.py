@@ -29,6 +29,8 @@ def towards(run: Run, values: pd.Series, limit: float, power: int = 1) -> Findin
     """
     values = values.dropna()
     if len(values) < 3:
+        if run.facts["status"] == "frozen":
+            return undecided("rounding froze the run within three octaves of its stable phase")
         return undecided(
             f"three octaves of the stable phase need {count(8 * run.stable_step)} steps"
         )
