@@ -72,6 +72,7 @@ def stored(steps: int, value: float = 1.0) -> Run:
         torch.full((steps + 1, 2), value, dtype=torch.float64),
         {"increases": torch.tensor(3)},
         torch.zeros(steps + 1, 2, 0),
+        {"steps": torch.arange(steps + 1), "layer0": torch.ones(steps + 1, 2, 2)},
         {"layer0": torch.ones(1, 2, 2), "step": torch.tensor([steps])},
     )
 

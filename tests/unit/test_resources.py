@@ -80,7 +80,8 @@ def test_real_jobs_fit_into_what_they_ask_for(tmp_path, found):
     facts = ["--out", data, "--facts", tmp_path / "data.json"]
     dataset = ["--spec", spec.to_json(found.dataset), "--root", ROOT, *facts]
     subprocess.run([*python, "largestep.stages.dataset", *dataset], check=True)
-    outputs = [f"--{name}={tmp_path / name}.parquet" for name in ("rows", "runs", "neurons")]
+    tables = ("rows", "runs", "neurons", "snapshots")
+    outputs = [f"--{name}={tmp_path / name}" for name in tables]
     train = ["--experiment", "a", "--spec", spec.to_json(found), "--seeds", "0", "--device", "cpu"]
     store = ["--data", data, "--store", tmp_path / "store", *outputs]
     process = subprocess.Popen([*python, "largestep.stages.train", *train, *store])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from largestep.layouts import SCALARS, Layout, Problem, arrange
-from largestep.record import Running, Watch, row_steps
+from largestep.record import Running, Watch, row_steps, snapshot_steps
 
 #: Columns that `train` records at each row step, in this order.
 COLUMNS = (
@@ -47,6 +47,7 @@ class Trained:
 
     rows: (S, len(COLUMNS), R); running: quantities over all steps, each (R,);
     neurons: (S, 2, R, m), margins and norms of single neurons, where asked for;
+    snapshots: the weights at snapshot_steps, one (R, S', out, in) tensor per layer on the CPU;
     state: tensors, run axis first, from which the same runs continue.
     """
 
@@ -54,6 +55,8 @@ class Trained:
     rows: Tensor
     running: dict[str, Tensor]
     neurons: Tensor | None
+    snapshot_steps: list[int]
+    snapshots: list[Tensor]
     state: dict[str, Tensor]
 
 
@@ -65,6 +68,7 @@ def train(
     watch: Watch,
     *,
     neurons: bool = False,
+    snapshots: int = 0,
     progress: Callable[[int], None] = lambda step: None,
     start: dict[str, Tensor] | None = None,
 ) -> Trained:
@@ -72,10 +76,12 @@ def train(
 
     weights: initial weights, one (R, out, in) tensor per layer, in the problem's dtype.
     stepsizes: (R,) float64, the steps taken. start: the `state` of an earlier result whose
-    runs continue; rows then begin at its step. `progress` hears the step now and then.
+    runs continue; rows then begin at its step. snapshots: how many per decade of steps, or none.
+    `progress` hears the step now and then.
     """
     first = int(start["step"][0]) if start else 0
     targets, runs = row_steps(first, steps), len(stepsizes)
+    kept = snapshot_steps(first, steps, snapshots)
     rows = stepsizes.new_empty(len(targets), len(COLUMNS), runs)
     count = max(1, _memory(stepsizes.device) // _bytes_per_run(problem, weights))
     done = []
@@ -90,18 +96,20 @@ def train(
                 replace(watch, stable_threshold=watch.stable_threshold[part]),
                 rows[..., part],
                 neurons,
+                set(kept),
                 _share(progress, first, steps, begin / runs, min(count, runs - begin) / runs),
                 {name: tensor[part] for name, tensor in start.items()} if start else None,
             )
         )
-    running, details, states = zip(*done, strict=True)
+    running, details, layers, states = zip(*done, strict=True)
     details = torch.cat(details, dim=2) if neurons else None
-    return Trained(targets, rows, _joined(running), details, _joined(states))
+    layers = [torch.cat(layer) for layer in zip(*layers, strict=True)]
+    return Trained(targets, rows, _joined(running), details, kept, layers, _joined(states))
 
 
-def _train(problem, weights, stepsizes, targets, watch, rows, neurons, progress, start):
+def _train(problem, weights, stepsizes, targets, watch, rows, neurons, kept, progress, start):
     """`train` for runs that fit into memory together: fills `rows` and returns the running
-    quantities, the neurons' (or None) and the state."""
+    quantities, the neurons' (or None), the weights at the steps in `kept`, and the state."""
     layout = arrange(problem, weights, stepsizes)
     running = Running(watch, stepsizes, len(problem.y), torch.finfo(problem.X.dtype).eps)
     if start:
@@ -110,7 +118,7 @@ def _train(problem, weights, stepsizes, targets, watch, rows, neurons, progress,
 
     series = rows.new_empty(_STRETCH // len(stepsizes) + 2, len(SCALARS), len(stepsizes))
     step = int(start["step"][0]) if start else 0
-    filled, waiting, details, pace = 0, [], [], 1.0
+    filled, waiting, details, snapshots, pace = 0, [], [], [], 1.0
 
     def digest():
         """Take in series[:filled] and complete the waiting rows with running means."""
@@ -122,12 +130,12 @@ def _train(problem, weights, stepsizes, targets, watch, rows, neurons, progress,
         filled = 0
         waiting.clear()
 
-    def snapshot():
+    def position():
         state = {name: tensor.clone() for name, tensor in layout.state().items()}
         return state | {"squared_norm": series[filled, 2].clone()}
 
     layout.measure(series[0])
-    half = snapshot()
+    half = position()
     if start:
         half = {name: start[f"half_{name}"] for name in half}
     for target, row in zip(targets, rows, strict=True):
@@ -146,15 +154,19 @@ def _train(problem, weights, stepsizes, targets, watch, rows, neurons, progress,
         waiting.append((row, filled, step))
         if neurons:
             details.append(_neurons(problem, layout.layers()[0]))
+        if step in kept:
+            snapshots.append([layer.to("cpu", copy=True) for layer in layout.layers()])
         if power_of_two or step == 1:
-            half = snapshot()
+            half = position()
     digest()
 
     state = layout.state() | running.state | {f"half_{name}": half[name] for name in half}
     state["step"] = torch.full_like(stepsizes, step, dtype=torch.int64)
     total = running.copy()
     total.digest(series[:1], step)
-    return total.state, torch.stack(details) if neurons else None, state
+    details = torch.stack(details) if neurons else None
+    snapshots = [torch.stack(layer, dim=1) for layer in zip(*snapshots, strict=True)]
+    return total.state, details, snapshots, state
 
 
 def _observe(

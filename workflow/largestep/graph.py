@@ -70,7 +70,7 @@ class Graph:
 
     def _check_device(self, name: str) -> None:
         if self.config.device_of(name) == "cuda":
-            from largestep.training import choose_device
+            from largestep.devices import choose_device
 
             try:
                 choose_device("cuda")
@@ -106,6 +106,25 @@ class Graph:
         ]
 
     @property
+    def sharpness(self) -> list[str]:
+        """The sharpness tables, of those experiments that ask for one."""
+        return [
+            f"{self.results}/sharpness/{name}/seed={job}.parquet"
+            for name, experiment in self.config.experiments.items()
+            if experiment.sharpness
+            for job in experiment.train.jobs
+        ]
+
+    @property
+    def snapshots(self) -> list[str]:
+        """The weights that train jobs kept."""
+        return [
+            f"{self.results}/runs/{name}/seed={job}.snapshots.safetensors"
+            for name, experiment in self.config.experiments.items()
+            for job in experiment.train.jobs
+        ]
+
+    @property
     def metrics(self) -> list[str]:
         return [f"{self.results}/metrics/{table}.parquet" for table in PARTS]
 
@@ -127,7 +146,8 @@ class Graph:
         parts = [part for table in PARTS for part in self.parts(table)]
         claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
         ends = [*claims, *self.figures(*FORMATS), f"{self.results}/report.html"]
-        return [*self.data, *self.facts, *parts, *self.metrics, *ends]
+        middle = [*parts, *self.snapshots, *self.sharpness, *self.metrics]
+        return [*self.data, *self.facts, *middle, *ends]
 
     # Parameters
 
@@ -150,9 +170,16 @@ class Graph:
 
     def train_spec(self, wildcards) -> str:
         """All that training depends on: not the figure, not the seeds of other jobs."""
+        return self._job_spec(wildcards, sharpness=None)
+
+    def sharpness_spec(self, wildcards) -> str:
+        return self._job_spec(wildcards)
+
+    def _job_spec(self, wildcards, **others) -> str:
         experiment = self.experiment(wildcards)
         own = experiment.train.model_copy(update={"seeds": self.seeds(wildcards)})
-        return spec.to_json(experiment.model_copy(update={"train": own, "figure": spec.Figure()}))
+        changes = {"train": own, "figure": spec.Figure(), **others}
+        return spec.to_json(experiment.model_copy(update=changes))
 
     def seeds(self, wildcards) -> tuple[int, ...]:
         return self.experiment(wildcards).train.jobs[wildcards.job]
@@ -168,6 +195,13 @@ class Graph:
 
     def minutes(self, wildcards, attempt: int) -> int:
         return resources.minutes(self._shape(wildcards), attempt)
+
+    def sharpness_memory(self, wildcards, attempt: int) -> int:
+        return resources.sharpness_memory(self._shape(wildcards), attempt)
+
+    def sharpness_minutes(self, wildcards, attempt: int) -> int:
+        budget = self.experiment(wildcards).sharpness.products
+        return resources.sharpness_minutes(self._shape(wildcards), budget, attempt)
 
     def gpus(self, wildcards) -> int:
         return resources.gpus(self._shape(wildcards))

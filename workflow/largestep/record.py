@@ -20,12 +20,24 @@ def row_steps(start: int, stop: int) -> list[int]:
 
     The grid is absolute (our choice), so a longer run extends a shorter one.
     """
+    powers = {2**k for k in range(stop.bit_length()) if 2**k >= start}
+    return sorted(powers | _decades(start, stop, ROWS_PER_DECADE))
+
+
+def snapshot_steps(start: int, stop: int, per_decade: int) -> list[int]:
+    """Those of the recorded steps at which weights are kept: 0, `per_decade`, and `stop`.
+
+    per_decade: a divisor of 64, or 0 for no step at all.
+    """
+    return sorted(_decades(start, stop, per_decade)) if per_decade else []
+
+
+def _decades(start: int, stop: int, per_decade: int) -> set[int]:
     steps, k = {0, stop}, 0
-    while (step := round(10 ** (k / ROWS_PER_DECADE))) <= stop:
+    while (step := round(10 ** (k / per_decade))) <= stop:
         steps.add(step)
         k += 1
-    steps.update(2**k for k in range(stop.bit_length()))
-    return sorted(step for step in steps if start <= step <= stop)
+    return {step for step in steps if step >= start}
 
 
 @dataclass(frozen=True)

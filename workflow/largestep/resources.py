@@ -49,6 +49,9 @@ MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
 #: Nothing asks for more, in minutes; a longer job continues from a checkpoint when tried again.
 LONGEST = 24 * 60
 
+#: Weights up to which the whole Hessian is made (sharpness.py).
+WHOLE = 128
+
 #: A job below these bounds is small: several go into one submission.
 SMALL_MINUTES, SMALL_MB = 15, 2000
 
@@ -70,6 +73,7 @@ class Shape:
     steps: int
     itemsize: int
     neurons: bool
+    snapshots: int
     cuda: bool
     threads: int
 
@@ -94,6 +98,7 @@ class Shape:
             steps=train.steps,
             itemsize=4 if train.dtype == "float32" else 8,
             neurons=train.record.neurons,
+            snapshots=_snapshots(train.steps, train.record.snapshots),
             cuda=device == "cuda" or (device == "auto" and _DRIVER.exists()),
             threads=threads,
         )
@@ -119,7 +124,8 @@ def memory(shape: Shape, attempt: int = 1) -> int:
 
     Derived by counting arrays: samples as read, hashed and converted; the Gram matrices where
     they are used; per run the weights (now, at first, at half time, gradient, checkpoint and
-    temporaries) and its hidden units' outputs, whose temporaries exist for one run at a time on
+    temporaries), those that it keeps (four times: in training, in the store, in the job's file, and
+    as its bytes) and its hidden units' outputs, whose temporaries exist for one run at a time on
     the CPU and for all at once on CUDA, on the device; the tables.
     """
     rows = shape.n + shape.tests
@@ -127,7 +133,7 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     gram = rows * shape.n * shape.itemsize if shape.gram else 0
     hidden = [out for out, _ in shape.model.layer_shapes(shape.d)]
     hidden_outputs = shape.itemsize * rows * sum(hidden) * (2 * shape.runs + 6)
-    weights = shape.itemsize * 8 * shape.weights * shape.runs
+    weights = shape.itemsize * (8 + 4 * shape.snapshots) * shape.weights * shape.runs
     per_row = ROW_BYTES + (NEURON_BYTES * shape.model.m if shape.neurons else 0)
     tables = per_row * _recorded(shape.steps) * shape.runs
     base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
@@ -151,6 +157,33 @@ def minutes(shape: Shape, attempt: int = 1) -> int:
     return min(LONGEST, math.ceil(attempt * seconds / 60))
 
 
+def sharpness_memory(shape: Shape, attempt: int = 1) -> int:
+    """Megabytes of the host's memory for the sharpness of a train job's snapshots.
+
+    Derived by counting arrays: the snapshots as read and hashed; in float64 the samples, Lanczos
+    vectors, and the hidden units' outputs with what two passes backwards keep of them, for a tiny
+    network's whole matrix as often as it has weights.
+    """
+    kept = 2 * shape.itemsize * shape.snapshots * shape.weights * shape.runs
+    samples = 4 * 8 * (shape.n + shape.tests) * shape.d
+    hidden = shape.n * sum(out for out, _ in shape.model.layer_shapes(shape.d))
+    columns = shape.weights if shape.weights <= WHOLE else 1
+    passes = 8 * (40 * shape.weights + hidden * (30 + 10 * columns))
+    base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
+    return math.ceil(attempt * MEMORY_MARGIN * (base + kept + samples + passes) / MB)
+
+
+def sharpness_minutes(shape: Shape, products: int, attempt: int = 1) -> int:
+    """Minutes for the sharpness of a train job's snapshots, at most `LONGEST`.
+
+    The budget of products is an upper bound already; one costs two passes of training.
+    """
+    each = 2 * _operations(shape)
+    each = each / CUDA_RATE + CUDA_CALL if shape.cuda else each / CPU_RATE + CPU_CALL
+    seconds = START + each * products * shape.snapshots * shape.runs
+    return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
 def small(shape: Shape) -> bool:
     """Whether the job is so small that a submission of its own is not worth it."""
     light = minutes(shape) <= SMALL_MINUTES and memory(shape) <= SMALL_MB
@@ -165,6 +198,11 @@ def _operations(shape: Shape) -> float:
         return 2 * shape.n**2 * shape.model.m + elementwise
     products = 4 if shape.model.kind == "two_layer" else 6
     return products * shape.n * shape.weights + elementwise
+
+
+def _snapshots(steps: int, per_decade: int) -> int:
+    """Steps at which weights are kept, at most (record.py)."""
+    return math.ceil(per_decade * math.log10(steps + 1)) + 2 if per_decade else 0
 
 
 def _recorded(steps: int) -> int:

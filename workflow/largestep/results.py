@@ -84,6 +84,15 @@ def neurons(identity: pd.DataFrame, grid: Grid, runs: list[Run]) -> pd.DataFrame
     return frame.assign(neuron_margin=margins.ravel(), neuron_norm=norms.ravel())
 
 
+def snapshots(keys: list[str], runs: list[Run]) -> dict[str, np.ndarray]:
+    """The kept weights of all runs, and their steps, by the runs' keys in tables.RUNS."""
+    return {
+        f"{key}.{name}": tensor.numpy()
+        for key, run in zip(keys, runs, strict=True)
+        for name, tensor in run.snapshots.items()
+    }
+
+
 def _repeated(identity: pd.DataFrame, times: list[int]) -> pd.DataFrame:
     return identity.loc[identity.index.repeat(times)].reset_index(drop=True)
 

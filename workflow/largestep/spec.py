@@ -29,6 +29,9 @@ class Record(Spec):
     """What is kept of a trajectory beyond the scalars that are always kept."""
 
     neurons: bool = Field(False, description="each neuron's own margin and norm (two_layer)")
+    snapshots: Literal[0, 1, 2, 4, 8, 16, 32, 64] = Field(
+        0, description="weights kept, per decade of steps; `sharpness` is computed there"
+    )
 
 
 class Train(Spec):
@@ -65,6 +68,19 @@ class Train(Spec):
         return {_job_name(group): group for group in groups}
 
 
+class Sharpness(Spec):
+    """Largest eigenvalues of the loss's Hessian at every snapshot; changing it trains nothing.
+
+    Exact up to 128 weights; beyond that by Lanczos, and null where the budget does not suffice.
+    """
+
+    top: int = Field(1, ge=1, le=16, description="how many eigenvalues, from the largest")
+    tolerance: float = Field(1e-3, ge=1e-12, lt=1, description="relative, of an eigenvalue")
+    products: int = Field(
+        200, ge=50, le=10**6, description="budget of Hessian-vector products per snapshot"
+    )
+
+
 class Figure(Spec):
     """Which panels stand side by side in the experiment's figure, and what to see in them."""
 
@@ -83,6 +99,9 @@ class Experiment(Spec):
     dataset: AnyDataset = Field(description="by its source")
     model: AnyModel = Field(description="by its kind")
     train: Train = Field(description="stepsizes, seeds, steps")
+    sharpness: Sharpness | None = Field(
+        None, description="`{}` computes it, with the defaults; needs train.record.snapshots"
+    )
     figure: Figure = Field(Figure(), description="how to draw it, and what it shows")
 
     @model_validator(mode="after")
@@ -94,6 +113,10 @@ class Experiment(Spec):
             raise ValueError("train.record.neurons: only a two_layer model has neuron margins")
         if "neuron_margins" in self.figure.panels and not self.train.record.neurons:
             raise ValueError("figure.panels: neuron_margins needs train.record.neurons: true")
+        if self.sharpness is not None and not self.train.record.snapshots:
+            raise ValueError("sharpness: needs train.record.snapshots (got 0)")
+        if "sharpness" in self.figure.panels and self.sharpness is None:
+            raise ValueError("figure.panels: sharpness needs the experiment's sharpness: {}")
         if "test_accuracy" in self.figure.panels and not self.dataset.has_test:
             raise ValueError(
                 f"figure.panels: test_accuracy needs test data, which {self.dataset.source} lacks"

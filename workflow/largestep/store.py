@@ -29,13 +29,16 @@ class Run:
     """One run up to its last recorded step.
 
     steps: (S,) recorded steps; rows: (S, columns); running: quantities over all steps, scalars;
-    neurons: (S, 2, m) or empty; state: what the engine continues from, run axis first (of one).
+    neurons: (S, 2, m) or empty; snapshots: `steps` (S',) and the weights there, `layer0`
+    (S', out, in) and so on, or nothing; state: what the engine continues from, run axis first
+    (of one).
     """
 
     steps: Tensor
     rows: Tensor
     running: dict[str, Tensor]
     neurons: Tensor
+    snapshots: dict[str, Tensor]
     state: dict[str, Tensor]
 
     @property
@@ -47,15 +50,11 @@ class Run:
 
         A last step off the grid of recorded steps goes: the continuation does not record it.
         """
-        repeated = int(later.steps[0]) == self.last
-        mine, theirs = slice(None if repeated else -1), slice(repeated, None)
-        return Run(
-            torch.cat([self.steps[mine], later.steps[theirs]]),
-            torch.cat([self.rows[mine], later.rows[theirs]]),
-            later.running,
-            torch.cat([self.neurons[mine], later.neurons[theirs]]),
-            later.state,
-        )
+        mine = {"steps": self.steps, "rows": self.rows, "neurons": self.neurons}
+        theirs = {"steps": later.steps, "rows": later.rows, "neurons": later.neurons}
+        snapshots = _followed_by(self.snapshots, later.snapshots)
+        running, state = later.running, later.state
+        return Run(**_followed_by(mine, theirs), snapshots=snapshots, running=running, state=state)
 
 
 def key_of(**determinants: Any) -> str:
@@ -107,8 +106,17 @@ class Store:
         return [(int(m[2]), p) for p in paths if (m := _NAME.fullmatch(p.name))]
 
 
+def _followed_by(mine: dict[str, Tensor], theirs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of one entry for each of their `steps`, joined; nothing where they are nothing."""
+    if not mine:
+        return {}
+    repeated = bool(theirs["steps"][0] == mine["steps"][-1])
+    before, after = slice(None if repeated else -1), slice(repeated, None)
+    return {name: torch.cat([mine[name][before], theirs[name][after]]) for name in mine}
+
+
 def _flat(run: Run) -> dict[str, Tensor]:
-    groups = {"running": run.running, "state": run.state}
+    groups = {"running": run.running, "snapshots": run.snapshots, "state": run.state}
     named = {f"{g}.{name}": tensor for g, group in groups.items() for name, tensor in group.items()}
     own = {"steps": run.steps, "rows": run.rows, "neurons": run.neurons}
     return {name: tensor.cpu().contiguous() for name, tensor in (own | named).items()}
@@ -129,5 +137,5 @@ def _read(path: Path) -> Run | None:
         start = f"{name}."
         return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
 
-    own = (tensors["steps"], tensors["rows"], group("running"), tensors["neurons"], group("state"))
-    return Run(*own)
+    own = {name: tensors[name] for name in ("steps", "rows", "neurons")}
+    return Run(**own, **{name: group(name) for name in ("running", "snapshots", "state")})

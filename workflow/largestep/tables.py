@@ -48,7 +48,7 @@ TRAJECTORIES = pa.schema(
         "train_accuracy": _float,
         "test_accuracy": _float,  # null without test data
         "moving_fraction": _float,  # weights that the next update changes
-        "sharpness": _float,  # null where not computed
+        "sharpness": _float,  # largest eigenvalue of the loss's Hessian; null where not computed
     }
 )
 
@@ -92,6 +92,17 @@ NEURONS = pa.schema(
         "output_weight": _float,
         "neuron_margin": _float,  # min_i y_i sign(a_j) (x_i . w_j) / ||w_j||
         "neuron_norm": _float,  # ||w_j||
+    }
+)
+
+
+#: One row per run, kept weights (a snapshot) and eigenvalue of the loss's Hessian.
+SHARPNESS = pa.schema(
+    IDENTITY
+    | {
+        "step": _int,
+        "rank": _int,  # 1: the largest eigenvalue, the sharpness
+        "eigenvalue": _float,  # null where the budget did not suffice or the run has diverged
     }
 )
 
@@ -146,6 +157,16 @@ def load(path: Path, **filters) -> pa.Table:
 def read(path: Path, **filters) -> pd.DataFrame:
     """`load`, as a frame."""
     return load(path, **filters).to_pandas()
+
+
+def with_sharpness(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
+    """Rows of TRAJECTORIES with the sharpness that rows of SHARPNESS hold, in the same order."""
+    run = ["seed", "stepsize", "step"]
+    largest = found[found["rank"] == 1][[*run, "eigenvalue"]]
+    rows = trajectories.select(run).to_pandas().merge(largest, how="left", on=run, validate="1:1")
+    column = TRAJECTORIES.get_field_index("sharpness")
+    values = pa.array(rows["eigenvalue"], _float, from_pandas=True)
+    return trajectories.set_column(column, TRAJECTORIES.field(column), values)
 
 
 def _regroup(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:

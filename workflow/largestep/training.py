@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from largestep.base import UserError
 from largestep.engine import Trained, train
 from largestep.fingerprint import fingerprint
 from largestep.layouts import Problem
@@ -40,6 +39,7 @@ class Grid:
     steps: int
     dtype: str
     neurons: bool
+    snapshots: int
     device: torch.device
     threads: int
 
@@ -70,6 +70,7 @@ class Grid:
                 kappa=self.kappa,
                 dtype=self.dtype,
                 neurons=self.neurons,
+                snapshots=self.snapshots,
                 device=self.device.type,
                 threads=self.threads,
                 code=fingerprint("engine", "models"),
@@ -78,15 +79,6 @@ class Grid:
                 self.seeds, self.stepsizes, self.thresholds, strict=True
             )
         ]
-
-
-def choose_device(name: str) -> torch.device:
-    """auto | cpu | cuda as a device; raises UserError where cuda is asked for and absent."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device: must be cpu or auto, this machine has no CUDA device (got 'cuda')")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 def train_grid(
@@ -131,6 +123,7 @@ def _train_from(grid, chosen, runs, progress, interval):
             stop,
             watch,
             neurons=grid.neurons,
+            snapshots=grid.snapshots,
             progress=progress,
             start=_together(runs, grid.device) if runs[0] else None,
         )
@@ -170,12 +163,15 @@ def _apart(trained: Trained) -> list[Run]:
     steps, neurons = torch.tensor(trained.steps), trained.neurons
     if neurons is None:
         neurons = trained.rows.new_empty(len(steps), 2, trained.rows.shape[2], 0)
+    kept = {f"layer{k}": layer for k, layer in enumerate(trained.snapshots)}
+    kept_steps = {"steps": torch.tensor(trained.snapshot_steps)} if kept else {}
     return [
         Run(
             steps,
             trained.rows[:, :, r].cpu(),
             {name: value[r].cpu() for name, value in trained.running.items()},
             neurons[:, :, r].cpu(),
+            kept_steps | {name: layer[r] for name, layer in kept.items()},
             {name: value[r : r + 1].cpu() for name, value in trained.state.items()},
         )
         for r in range(trained.rows.shape[2])

@@ -1,6 +1,7 @@
 rule metrics:
     input:
-        lambda wildcards: graph.parts(wildcards.table),
+        parts=lambda wildcards: graph.parts(wildcards.table),
+        sharpness=lambda wildcards: graph.sharpness if wildcards.table == "trajectories" else [],
     output:
         f"{graph.results}/metrics/{{table}}.parquet",
     log:
@@ -18,5 +19,6 @@ rule metrics:
         "Joining {wildcards.table}"
     # printf is part of the shell: unlike a command line, it takes any number of files.
     shell:
-        "printf '%s\\n' {input:q} | python -m largestep.stages.metrics --table {wildcards.table}"
-        " --parts - --out {output:q} --code {params.code} --log {log:q}"
+        "printf '%s\\n' {input.parts:q} | python -m largestep.stages.metrics"
+        " --table {wildcards.table} --parts - --sharpness <(printf '%s\\n' {input.sharpness:q})"
+        " --out {output:q} --code {params.code} --log {log:q}"

@@ -6,6 +6,7 @@ rule train:
         rows=f"{graph.results}/runs/{{experiment}}/seed={{job}}.parquet",
         runs=f"{graph.results}/runs/{{experiment}}/seed={{job}}.runs.parquet",
         neurons=f"{graph.results}/runs/{{experiment}}/seed={{job}}.neurons.parquet",
+        snapshots=f"{graph.results}/runs/{{experiment}}/seed={{job}}.snapshots.safetensors",
     log:
         f"{graph.results}/logs/train/{{experiment}}/seed={{job}}.log",
     benchmark:
@@ -35,4 +36,5 @@ rule train:
         " --spec {params.spec:q} --seeds {params.seeds} --device {params.device}"
         " --threads {params.threads} --data {input.data:q}"
         " --store results/store"
-        " --rows {output.rows:q} --runs {output.runs:q} --neurons {output.neurons:q} --code {params.code} --log {log:q}"
+        " --rows {output.rows:q} --runs {output.runs:q} --neurons {output.neurons:q}"
+        " --snapshots {output.snapshots:q} --code {params.code} --log {log:q}"

@@ -5,6 +5,7 @@ PANELS = (
     "scaled_loss",
     "normalized_margin",
     "test_accuracy",
+    "sharpness",
     "neuron_margins",
     "theory_loss",
     "theory_norm",

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import torch
 
-from largestep import gpus, results, samples, tables
+from largestep import arrays, gpus, results, samples, tables
+from largestep.devices import choose_device
+from largestep.files import replacing
 from largestep.progress import Progress
 from largestep.spec import Experiment
 from largestep.stages.command import main
 from largestep.store import Store
-from largestep.training import Grid, choose_device, train_grid
+from largestep.training import Grid, train_grid
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -28,6 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
         settings.steps,
         settings.dtype,
         settings.record.neurons,
+        settings.record.snapshots,
         choose_device(arguments.device),
         arguments.threads,
     )
@@ -40,6 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
     tables.write(results.trajectories(identity, runs), tables.TRAJECTORIES, arguments.rows)
     tables.write(results.summaries(identity, grid, keys, runs), tables.RUNS, arguments.runs)
     tables.write(results.neurons(identity, grid, runs), tables.NEURONS, arguments.neurons)
+    with replacing(arguments.snapshots) as partial:
+        partial.write_bytes(arrays.to_bytes(results.snapshots(keys, runs)))
 
 
 if __name__ == "__main__":
@@ -54,4 +59,5 @@ if __name__ == "__main__":
     parser.add_argument("--rows", required=True, type=Path, help="trajectories, to be written")
     parser.add_argument("--runs", required=True, type=Path, help="one row per run, to be written")
     parser.add_argument("--neurons", required=True, type=Path, help="neuron margins, likewise")
-    main(run, parser, reads=["data"], writes=["rows", "runs", "neurons"])
+    parser.add_argument("--snapshots", required=True, type=Path, help="kept weights, likewise")
+    main(run, parser, reads=["data"], writes=["rows", "runs", "neurons", "snapshots"])

@@ -1,0 +1,21 @@
+"""Sharpness times stepsize / 2 against the step, with the line 1: the edge of stability."""
+
+from matplotlib.axes import Axes
+
+from largestep import style
+from largestep.panels import curves
+
+TITLE = "Sharpness"
+CAPTION = (
+    "The largest eigenvalue of the loss's Hessian times stepsize / 2, at the steps whose weights "
+    "were kept. Above the dashed line, 1, a step along its direction overshoots: the edge of "
+    "stability. Of several snapshots no run has to lie above it, since oscillations come and go."
+)
+
+
+def draw(ax: Axes, scene: curves.Scene) -> None:
+    ax.set(xscale="log", yscale="log")
+    ax.axhline(1, color=style.INK, linewidth=0.9, linestyle="--", zorder=1)
+    rows = scene.trajectories
+    curves.draw(ax, scene, rows["sharpness"] * rows["stepsize"] / 2)
+    ax.set(xlabel="step $t$", ylabel=rf"$\lambda_{{\max}}(w_t)\;{curves.STEP_TAKEN}\,/\,2$")

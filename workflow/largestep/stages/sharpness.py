@@ -1,0 +1,41 @@
+"""The largest eigenvalues of the Hessian at the snapshots of one train job."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from largestep import arrays, samples, sharpness, tables
+from largestep.devices import choose_device
+from largestep.progress import Progress
+from largestep.spec import Experiment
+from largestep.stages.command import main
+
+
+def run(arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    experiment = Experiment.model_validate_json(arguments.spec)
+    X, y, _, _ = samples.read(arguments.data)
+    snapshots = arrays.read(arguments.snapshots)
+    total = sum(len(array) for name, array in snapshots.items() if name.endswith(".steps"))
+    found = sharpness.along(
+        experiment,
+        X,
+        y,
+        tables.read(arguments.runs),
+        snapshots,
+        choose_device(arguments.device),
+        Progress(f"sharpness {arguments.out.stem}, snapshots", total),
+    )
+    tables.write(found, tables.SHARPNESS, arguments.out)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", required=True, help="the experiment as JSON")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--data", required=True, type=Path, help="a dataset stage's output")
+    parser.add_argument("--runs", required=True, type=Path, help="a train stage's table of runs")
+    parser.add_argument("--snapshots", required=True, type=Path, help="its kept weights")
+    parser.add_argument("--out", required=True, type=Path)
+    main(run, parser, reads=["data", "runs", "snapshots"], writes=["out"])
