@@ -111,7 +111,7 @@ class Running:
         latest = torch.where(rose, steps, 0).amax(0)
         torch.maximum(state["last_increase_step"], latest, out=state["last_increase_step"])
 
-        finite = scalars.isfinite().all(1)
+        finite = (0 * scalars).sum(1) == 0  # faster than isfinite().all(1)
         self._first("diverged_step", steps, ~finite)
         self._first("separation_step", steps, margin > 0)
         self._first("stable_phase_step", steps, loss <= watch.stable_threshold)
