@@ -39,7 +39,8 @@ def unstable(study: Study, run: Run) -> Finding | None:
         return undecided("fewer than two steps of the oscillating phase have a sharpness")
     peak = int(ratio.to_numpy().argmax())
     around = ratio.iloc[max(peak - 1, 0) : peak + 2].diff().abs().max()
-    return at_least(ratio.iloc[peak], 1 - around, step=int(ratio.index[peak]))
+    bound = 1 if ratio.iloc[peak] >= 1 else 1 - around
+    return at_least(ratio.iloc[peak], bound, step=int(ratio.index[peak]))
 
 
 @claim_per_run(
