@@ -70,7 +70,7 @@ def slurm():
     """A running one-node SLURM; installs Debian's packages where they are missing."""
     if os.geteuid() != 0:
         pytest.skip("starting SLURM needs root")
-    if cluster.SYSTEM_CONF.exists():
+    if cluster.occupied():
         pytest.skip(f"this machine has a SLURM of its own ({cluster.SYSTEM_CONF})")
     if cluster.missing():
         if not shutil.which("apt-get"):

@@ -78,6 +78,15 @@ def install() -> None:
         )
 
 
+def occupied() -> bool:
+    """Whether this machine has a SLURM, another test's included; a dead test's traces go."""
+    if SYSTEM_CONF.is_symlink():
+        owner = SYSTEM_CONF.readlink().with_name("owner")
+        if not owner.exists() or not Path("/proc", owner.read_text()).exists():
+            SYSTEM_CONF.unlink()
+    return SYSTEM_CONF.exists()
+
+
 class Slurm:
     """The cluster, from `with` to its end; `environment` is what its commands need."""
 
@@ -135,6 +144,7 @@ class Slurm:
             node_port=node_port,
         )
         (self.folder / "slurm.conf").write_text(text)
+        (self.folder / "owner").write_text(str(os.getpid()))
         (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n")
         for gpu in ("gpu0", "gpu1"):
             subprocess.run(["mknod", self.folder / gpu, "c", "1", "3"], check=True)
@@ -162,7 +172,8 @@ class Slurm:
         }
         log = (self.folder / f"{daemon}.out").open("a")
         self.daemons[daemon] = subprocess.Popen(
-            [shutil.which(daemon, path=_path()), *options[daemon]],
+            # They end with the process that starts them, whatever becomes of it.
+            ["setpriv", "--pdeathsig=TERM", shutil.which(daemon, path=_path()), *options[daemon]],
             env=os.environ | self.environment,
             stdout=log,
             stderr=log,
