@@ -40,13 +40,18 @@ def table(entries: pd.DataFrame, machine: dict) -> str:
     ]
     for e in entries.itertuples():
         low, high = (1e6 * value for value in e.spread)
-        micro = f"{1e6 * e.seconds_per_step_and_run:.3g} ({low:.3g} to {high:.3g})"
+        micro = f"{_plain(1e6 * e.seconds_per_step_and_run)} ({_plain(low)} to {_plain(high)})"
         jax = "" if pd.isna(e.times_faster_than_jax) else f"{e.times_faster_than_jax:.2f}x"
         rate = e.fraction_of_product_rate
         share = "" if pd.isna(rate) else f"{100 * rate:.0f}%"
         usual = f"{e.times_faster_than_usual:.3g}x"
         lines.append(f"| {e.workload} | {e.variant} | {micro} | {usual} | {jax} | {share} |")
     return "\n".join(lines) + "\n"
+
+
+def _plain(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def compare(entries: pd.DataFrame, path: Path) -> None:

@@ -116,7 +116,8 @@ def _train(problem, weights, stepsizes, targets, watch, rows, neurons, kept, pro
         layout.load(start)
         running.load(start)
 
-    series = rows.new_empty(_STRETCH // len(stepsizes) + 2, len(SCALARS), len(stepsizes))
+    length = max(32, _STRETCH // len(stepsizes)) + 1
+    series = rows.new_empty(length, len(SCALARS), len(stepsizes))
     step = int(start["step"][0]) if start else 0
     filled, waiting, details, snapshots, pace = 0, [], [], [], 1.0
 
