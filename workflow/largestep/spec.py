@@ -75,7 +75,7 @@ class Sharpness(Spec):
     """
 
     top: int = Field(1, ge=1, le=16, description="how many eigenvalues, from the largest")
-    tolerance: float = Field(1e-3, ge=1e-12, lt=1, description="relative, of an eigenvalue")
+    tolerance: float = Field(0.01, ge=1e-12, lt=1, description="relative, of an eigenvalue")
     products: int = Field(
         200, ge=50, le=10**6, description="budget of Hessian-vector products per snapshot"
     )

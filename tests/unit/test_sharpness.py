@@ -1,0 +1,156 @@
+"""Hessian eigenvalues against the dense Hessian of an obvious forward pass."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from obvious import ACTIVATIONS, LEAKY_SOFTPLUS, descend, forward, random_data, softplus, xor
+
+from largestep import resources, sharpness, tables
+from largestep.layouts import Problem
+from largestep.models import MLP, TwoLayer
+from largestep.sharpness import Hessian, top_eigenvalues
+from largestep.spec import Experiment
+
+
+def two_layer(activation, width=6, **options) -> TwoLayer:
+    return TwoLayer(kind="two_layer", width=width, activation=activation, **options)
+
+
+def mlp(activation, *widths) -> MLP:
+    return MLP(kind="mlp", widths=widths, activation=activation)
+
+
+def problem(model, X, y) -> Problem:
+    head = None if model.head is None else torch.as_tensor(model.head)
+    return Problem(X, y, model.activation, head)
+
+
+def initial(model, X, seed=0) -> list[torch.Tensor]:
+    return [torch.as_tensor(layer) for layer in model.initial_layers(X.shape[1], seed)]
+
+
+def dense(model, X, y, layers) -> np.ndarray:
+    """The Hessian by torch.func, as a matrix over all weights in order."""
+    sizes, setting = [layer.numel() for layer in layers], problem(model, X, y)
+
+    def loss(flat):
+        parts = flat.split(sizes)
+        own = [part.view_as(layer) for part, layer in zip(parts, layers, strict=True)]
+        return softplus(-y * forward(setting, own)).mean()
+
+    return torch.func.hessian(loss)(torch.cat([layer.ravel() for layer in layers])).numpy()
+
+
+def spectrum(model, X, y, layers) -> np.ndarray:
+    return np.linalg.eigvalsh(dense(model, X, y, layers))[::-1]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+@pytest.mark.parametrize("build", [two_layer, lambda a: mlp(a, 5, 4)], ids=["two-layer", "mlp"])
+def test_matrix_and_products_along_a_trajectory(activation, build):
+    model, (X, y) = build(activation), random_data(12, 4)
+    layers = initial(model, X)
+    for steps in (0, 3, 40):
+        _, layers = descend(problem(model, X, y), layers, 0.5, steps)
+        hessian, expected = Hessian(model, X, y, layers), dense(model, X, y, layers)
+        np.testing.assert_allclose(hessian.matrix(), expected, rtol=1e-12, atol=1e-14)
+        v = torch.randn(hessian.size, generator=torch.Generator().manual_seed(1)).double()
+        np.testing.assert_allclose(hessian.product(v), expected @ v.numpy(), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("scale", [0, 1, 30])
+def test_large_networks_by_lanczos(scale):
+    """At a scale of 0 all neurons of a sign coincide and the Hessian is as degenerate as it gets;
+    at 30 the loss is large and the Hessian indefinite."""
+    model, (X, y) = two_layer(LEAKY_SOFTPLUS, 20), random_data(40, 9)
+    layers = [scale * layer for layer in initial(model, X)]
+    hessian = Hessian(model, X, y, layers)
+    assert hessian.size > sharpness.WHOLE
+    expected = spectrum(model, X, y, layers)
+    found = top_eigenvalues(hessian, 1, 1e-9, 10**4)
+    np.testing.assert_allclose(found, expected[:1], rtol=1e-9)
+    rough = top_eigenvalues(hessian, 1, 1e-3, 10**4)
+    np.testing.assert_allclose(rough, expected[:1], rtol=1e-3)
+
+
+def test_several_eigenvalues_by_lanczos():
+    model, (X, y) = mlp(ACTIVATIONS[2], 12, 6), random_data(30, 8)
+    _, layers = descend(problem(model, X, y), initial(model, X), 0.5, 20)
+    found = top_eigenvalues(Hessian(model, X, y, layers), 5, 1e-10, 10**4)
+    np.testing.assert_allclose(found, spectrum(model, X, y, layers)[:5], rtol=1e-8)
+    assert (np.diff(found) < 0).all()
+
+
+def test_the_largest_is_not_the_largest_in_modulus():
+    X, y = xor()
+    model = two_layer(LEAKY_SOFTPLUS, 80, output_weights=(0.001,) * 80)
+    layers, y = initial(model, X), torch.ones_like(y)
+    expected = spectrum(model, X, y, layers)
+    assert abs(expected[-1]) > expected[0], "else this tests nothing"
+    found = top_eigenvalues(Hessian(model, X, y, layers), 1, 1e-9, 10**4)
+    np.testing.assert_allclose(found, expected[:1], rtol=1e-8, atol=1e-14)
+
+
+def test_tiny_networks_have_no_more_eigenvalues_than_weights():
+    X, y = xor()
+    model = two_layer(LEAKY_SOFTPLUS, 2)
+    layers = initial(model, X)
+    found = top_eigenvalues(Hessian(model, X, y, layers), 6, 1e-3, 50)
+    np.testing.assert_allclose(found[:4], spectrum(model, X, y, layers), rtol=1e-10, atol=1e-14)
+    assert np.isnan(found[4:]).all()
+
+
+def test_a_spent_budget_and_infinite_weights_give_null():
+    model, (X, y) = two_layer(LEAKY_SOFTPLUS, 20), random_data(40, 9)
+    layers, counted = initial(model, X), []
+
+    class Counting(Hessian):
+        def product(self, v):
+            counted.append(1)
+            return super().product(v)
+
+    hessian = Counting(model, X, y, layers)
+    assert np.isnan(top_eigenvalues(hessian, 4, 1e-14, 50)).all()
+    assert 30 < len(counted) <= 50
+    layers[0][0, 0] = torch.inf
+    assert np.isnan(top_eigenvalues(Hessian(model, X, y, layers), 4, 1e-3, 50)).all()
+
+
+def test_equal_inputs_give_equal_bits_whatever_came_before():
+    model, (X, y) = two_layer(LEAKY_SOFTPLUS, 20), random_data(40, 9)
+    layers = initial(model, X)
+
+    def found():
+        return top_eigenvalues(Hessian(model, X, y, layers), 3, 1e-6, 500)
+
+    first = found()
+    np.random.default_rng().standard_normal(9)
+    top_eigenvalues(Hessian(model, X, y, [0 * layer for layer in layers]), 2, 1e-3, 200)
+    assert found().tobytes() == first.tobytes()
+
+
+def test_table_of_a_job():
+    description = {
+        "dataset": {"source": "xor"},
+        "model": {"kind": "two_layer", "width": 4, "activation": LEAKY_SOFTPLUS.model_dump()},
+        "train": {"eta": [1], "seeds": [0], "steps": 9, "record": {"snapshots": 1}},
+        "sharpness": {"top": 2},
+    }
+    experiment = Experiment.model_validate(description)
+    X, y = xor()
+    layers = np.random.default_rng(0).standard_normal((3, 4, 2))
+    runs = pd.DataFrame([dict.fromkeys(tables.RUNS.names) | {"key": "k", "seed": 0}])
+    snapshots = {"k.steps": np.array([0, 1, 9]), "k.layer0": layers.astype(np.float32)}
+    device = torch.device("cpu")
+    found = sharpness.along(experiment, X.numpy(), y.numpy(), runs, snapshots, device)
+    assert found["step"].tolist() == [0, 0, 1, 1, 9, 9]
+    assert found["rank"].tolist() == [1, 2] * 3
+    for k, (_, part) in enumerate(found.groupby("step")):
+        at = [torch.as_tensor(layers[k].astype(np.float32)).double()]
+        expected = spectrum(experiment.model, X, y, at)[:2]
+        np.testing.assert_allclose(part["eigenvalue"], expected, rtol=1e-10)
+
+
+def test_what_a_cluster_is_asked_for_counts_the_same_tiny_networks():
+    assert resources.WHOLE == sharpness.WHOLE
