@@ -59,7 +59,7 @@ def compare(entries: pd.DataFrame, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4))
     sns.barplot(entries, y="workload", x="micro", hue="variant", ax=axes, palette="colorblind")
     axes.set(xscale="log", xlabel="microseconds per step and run", ylabel="")
-    axes.legend(title="", fontsize="small")
+    axes.legend(title="", fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
 
@@ -72,7 +72,7 @@ def scale(entries: pd.DataFrame, path: Path) -> None:
         ax.loglog(part["value"], 1e6 * part["seconds_per_step_and_run"], "o-")
         ax.set(xlabel=labels[axis], ylabel="us per step and run")
     part = entries[entries["axis"] == "runs"]
-    axes[-1].semilogx(part["value"], part["peak_bytes"] / 2**20, "o-")
+    axes[-1].loglog(part["value"], part["peak_bytes"] / 2**20, "o-")
     axes[-1].set(xlabel=labels["runs"], ylabel="memory added, MiB")
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
