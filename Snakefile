@@ -5,7 +5,6 @@ Without --configfile it runs config/demo.yaml; config/README.md explains every k
 """
 
 import sys
-from itertools import chain
 
 from snakemake.utils import min_version
 
@@ -47,8 +46,8 @@ onstart:
         graph.begin()
     except UserError as error:
         sys.exit(str(error))
-    earlier = map(workflow.persistence.external_jobids, workflow.dag.needrun_jobs())
-    queue.wait_for(chain.from_iterable(earlier))
+    if workflow.nodes is not None:  # on a cluster
+        queue.wait_for_earlier()
 
 
 onerror:

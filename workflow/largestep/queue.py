@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 SECONDS = 5.0  # between two looks at the queue
@@ -15,15 +14,15 @@ LOGS = Path(".snakemake/slurm_logs")
 _SAID = re.compile(r"^slurmstepd.*?: error: (.*)", re.MULTILINE)
 
 
-def wait_for(jobs: Iterable[str]) -> None:
-    """Wait until none of these SLURM jobs, which a killed run left, is in the queue any more.
+def wait_for_earlier() -> None:
+    """Wait until no job that an earlier run in this folder submitted is in SLURM's queue any more.
 
     Submitting them again while they still run would train the same grids twice. Once they have
     ended, what they finished is in the run store, and submitting them again costs seconds.
-    jobs: SLURM's numbers, as Snakemake noted them at submission.
+    (Snakemake notes the numbers of its jobs, but forgets them when a job starts.)
     """
-    jobs, said = set(jobs), None
-    while left := jobs & _queued() if jobs else None:
+    said = None
+    while left := _queued():
         if left != said:
             numbers = " ".join(sorted(left))
             print(
@@ -45,8 +44,11 @@ def failures(since: float) -> list[str]:
 
 
 def _queued() -> set[str]:
-    """Numbers of this user's jobs in the queue; none where there is no SLURM."""
+    """Numbers of this user's train jobs in the queue that were submitted from this folder."""
     if not shutil.which("squeue"):
         return set()
-    command = ["squeue", "--noheader", "--format=%A", "--user", getpass.getuser()]
-    return set(subprocess.run(command, capture_output=True, text=True).stdout.split())
+    command = ["squeue", "--noheader", "--format=%A|%k|%Z", "--user", getpass.getuser()]
+    output = subprocess.run(command, capture_output=True, text=True).stdout
+    jobs = [line.split("|", 2) for line in output.splitlines()]
+    here = str(Path.cwd())
+    return {number for number, comment, folder in jobs if (folder, comment[:5]) == (here, "rule_")}
