@@ -45,6 +45,13 @@ store: $(READY) ## size of the store of trained runs
 prune: $(READY) ## delete the stored runs that no result uses
 	@python -m largestep.stages.store --prune
 
+bench: $(READY) ## the engine against its peers, JAX included
+	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[bench]'
+	python -m benchmarks
+
+bench-quick: $(READY) ## the same, small, in under 3 minutes
+	python -m benchmarks --quick
+
 setup: $(READY) ## only make .venv and install the pinned packages
 
 .venv/.ready: envs/constraints.txt envs/requirements.in pyproject.toml
@@ -61,4 +68,4 @@ clean: ## delete .venv and everything in results/
 	rm -rf .venv .snakemake
 	find results -mindepth 1 ! -name .gitkeep -delete
 
-.PHONY: help demo paper test test-slurm test-full claims verify store prune setup clean
+.PHONY: help demo paper test test-slurm test-full claims verify store prune bench bench-quick setup clean
