@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -52,8 +53,18 @@ TINY = {
                 "preprocessing": ["standardize"],
             },
             "model": {"kind": "mlp", "widths": [8, 8], "activation": {"name": "gelu"}},
-            "train": {"stepsize": [0.5, 0.05], "seeds": [0], "steps": 30, "dtype": "float32"},
-            "figure": {"panels": ["loss", "test_accuracy"], "stand_in": "digits for MNIST"},
+            "train": {
+                "stepsize": [0.5, 0.05],
+                "seeds": [0],
+                "steps": 30,
+                "dtype": "float32",
+                "record": {"snapshots": 4},
+            },
+            "sharpness": {},
+            "figure": {
+                "panels": ["loss", "test_accuracy", "sharpness"],
+                "stand_in": "digits for MNIST",
+            },
         },
     },
 }
@@ -110,6 +121,10 @@ class Project:
         text = file.read_text()
         assert old in text
         file.write_text(text.replace(old, new, 1))
+
+    def trajectories(self, experiment: str) -> pd.DataFrame:
+        rows = pd.read_parquet(self.results / "metrics/trajectories.parquet")
+        return rows[rows["experiment"] == experiment].reset_index(drop=True)
 
     def tables(self) -> dict[str, bytes]:
         return {

@@ -13,7 +13,7 @@ from obvious import (
     xor,
 )
 
-from largestep import engine
+from largestep import engine, training
 from largestep.engine import COLUMNS, train
 from largestep.layouts import Problem
 from largestep.record import Watch
@@ -160,23 +160,44 @@ def test_a_run_does_not_depend_on_its_neighbours(kind):
 @pytest.mark.parametrize("stop", [70, 71], ids=["recorded", "unrecorded"])
 def test_a_continued_run_is_an_uninterrupted_one(kind, stop):
     problem, weights, stepsizes = settings_of(kind)
-    whole = trained(problem, weights, stepsizes, 150, 0.5)
-    begun = trained(problem, weights, stepsizes, stop, 0.5)
-    rest = trained(problem, weights, stepsizes, 150, 0.5, start=begun.state)
+    whole = trained(problem, weights, stepsizes, 150, 0.5, snapshots=4)
+    begun = trained(problem, weights, stepsizes, stop, 0.5, snapshots=4)
+    rest = trained(problem, weights, stepsizes, 150, 0.5, snapshots=4, start=begun.state)
     assert rest.steps == [step for step in whole.steps if step >= stop]
     assert same(rest.rows, whole.rows[-len(rest.steps) :])
     assert all(same(rest.running[name], whole.running[name]) for name in whole.running)
     assert all(same(rest.state[name], whole.state[name]) for name in whole.state)
+    for one, two, all_at_once in zip(*map(training._apart, (begun, rest, whole)), strict=True):
+        joined = one.followed_by(two)
+        assert torch.equal(joined.steps, all_at_once.steps) and same(joined.rows, all_at_once.rows)
+        assert joined.snapshots.keys() == all_at_once.snapshots.keys()
+        for name, kept in all_at_once.snapshots.items():
+            assert torch.equal(joined.snapshots[name], kept)
+
+
+@kinds
+def test_kept_weights_are_those_of_a_run_that_ends_there(kind):
+    problem, weights, stepsizes = settings_of(kind)
+    whole = trained(problem, weights, stepsizes, 20, snapshots=2)
+    assert whole.snapshot_steps == [0, 1, 3, 10, 20]
+    for place, step in enumerate(whole.snapshot_steps):
+        ended = trained(problem, weights, stepsizes, step, snapshots=1)
+        for layer, last in zip(whole.snapshots, ended.snapshots, strict=True):
+            assert torch.equal(layer[:, place], last[:, -1])
+    for layer, first in zip(whole.snapshots, weights, strict=True):
+        assert torch.equal(layer[:, 0], first)
+    assert not trained(problem, weights, stepsizes, 20).snapshots
 
 
 @kinds
 def test_a_grid_too_large_for_memory_is_split(kind, monkeypatch):
     problem, weights, stepsizes = settings_of(kind)
     neurons = problem.head is not None
-    whole = trained(problem, weights, stepsizes, 50, neurons=neurons)
+    whole = trained(problem, weights, stepsizes, 50, neurons=neurons, snapshots=1)
     monkeypatch.setattr(engine, "_memory", lambda device: 1)
-    split = trained(problem, weights, stepsizes, 50, neurons=neurons)
+    split = trained(problem, weights, stepsizes, 50, neurons=neurons, snapshots=1)
     assert same(split.rows, whole.rows)
+    assert all(map(torch.equal, split.snapshots, whole.snapshots))
     assert not neurons or same(split.neurons, whole.neurons)
     assert all(same(split.running[name], whole.running[name]) for name in whole.running)
     again = trained(problem, weights, stepsizes, 80, start=split.state)

@@ -186,6 +186,19 @@ def test_scaled_loss_is_flat_for_a_loss_like_one_over_eta_t():
     assert np.allclose(heights, 7)
 
 
+def test_sharpness_is_drawn_where_it_is_known_with_the_edge_of_stability():
+    drawn = scene()
+    kept = drawn.trajectories["step"].isin([0, 1, 16, 64])
+    rows = drawn.trajectories.assign(
+        sharpness=np.where(kept, 4 / (1 + drawn.trajectories["step"]), np.nan)
+    )
+    ax = axes(Scene(drawn.experiment, rows, drawn.runs), "sharpness")
+    assert any(set(line.get_ydata()) == {1} for line in ax.lines)
+    for stepsize, colour in drawn.palette.items():
+        points = np.unique(np.vstack(lines_of(ax, colour, marker="None")), axis=0)
+        assert np.allclose(points, [(t, 2 * stepsize / (1 + t)) for t in (1, 16, 64)])
+
+
 def test_without_test_data_the_accuracy_says_so():
     ax = axes(scene(), "test_accuracy")
     assert not ax.lines and [text.get_text() for text in ax.texts] == ["no test data"]

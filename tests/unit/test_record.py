@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from largestep.layouts import SCALARS
-from largestep.record import Running, Watch, row_steps
+from largestep.record import Running, Watch, row_steps, snapshot_steps
 
 EPS = torch.finfo(torch.float64).eps
 counts = st.integers(0, 3_000_000)
@@ -34,6 +34,16 @@ def test_rows_hold_the_ends_and_the_powers_of_two(stop):
     assert steps[0] == 0
     assert steps[-1] == stop
     assert {2**k for k in range(22) if 2**k <= stop} <= set(steps)
+
+
+@given(counts, counts, st.sampled_from([1, 2, 4, 8, 16, 32, 64]))
+def test_weights_are_kept_at_recorded_steps_of_a_grid_that_extends(a, b, per_decade):
+    start, stop = sorted((a, b))
+    steps = snapshot_steps(0, stop, per_decade)
+    assert steps[0] == 0 and steps[-1] == stop and set(steps) <= set(row_steps(0, stop))
+    assert snapshot_steps(start, stop, per_decade) == [step for step in steps if step >= start]
+    assert set(snapshot_steps(0, start, per_decade)) - {start} <= set(steps)
+    assert not snapshot_steps(0, stop, 0)
 
 
 def test_rows_are_about_64_per_decade():

@@ -49,6 +49,17 @@ def test_the_cut_into_parts_does_not_matter(tmp_path_factory, cuts, group):
     assert found == [min(group, 50 - start) for start in range(0, 50, group)]
 
 
+def test_sharpness_goes_to_its_row_whatever_the_order():
+    rows = table(20)
+    found = pd.DataFrame({"seed": [4, 7, 4, 19], "step": [4, 7, 4, 19], "rank": [1, 1, 2, 1]})
+    found = found.assign(stepsize=np.sin(found["step"]), eigenvalue=[0.5, np.nan, 9, 0.25])
+    filled = tables.with_sharpness(rows, found.sample(frac=1, random_state=0))
+    assert filled.schema == rows.schema
+    expected = [{4: 0.5, 19: 0.25}.get(step) for step in range(20)]
+    assert filled["sharpness"].to_pylist() == expected
+    assert filled.drop_columns("sharpness").equals(rows.drop_columns("sharpness"))
+
+
 def test_reading_takes_the_rows_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "_GROUP", 4)
     parts = [table(10, "a"), table(5, "b", 100), table(3, "a", 200)]

@@ -3,9 +3,10 @@
 import os
 import re
 
+import pandas as pd
 import pytest
 
-TINY_JOBS = {"dataset": 3, "train": 4, "metrics": 3, "figure": 3, "report_page": 1}
+TINY_JOBS = {"dataset": 3, "train": 4, "sharpness": 1, "metrics": 3, "figure": 3, "report_page": 1}
 
 
 def test_everything_is_there(finished):
@@ -75,6 +76,25 @@ def test_a_removed_stepsize_and_a_new_name_train_nothing(rerun):
     rerun.configure()
     rerun.ran()
     assert set((rerun.root / "results/store").iterdir()) == before
+
+
+def test_sharpness_is_computed_without_training(rerun):
+    digits, before = rerun.content["experiments"]["digits"], rerun.trajectories("digits")
+    assert before["sharpness"].notna().sum() == 2 * 8  # steps 0, 1, 2, 3, 6, 10, 18, 30
+    digits["sharpness"] = {"top": 2, "tolerance": 1e-9}
+    rerun.configure()
+    counted = rerun.ran()
+    assert counted["sharpness"] == 1 and not {"train", "dataset"} & counted.keys()
+    after = rerun.trajectories("digits")
+    assert 0 < (after["sharpness"] / before["sharpness"] - 1).abs().max() < 1e-2
+    assert after.drop(columns="sharpness").equals(before.drop(columns="sharpness"))
+    table = pd.read_parquet(rerun.results / "sharpness/digits/seed=0.parquet")
+    assert table["rank"].tolist() == [1, 2] * 16
+    del digits["sharpness"]
+    digits["figure"]["panels"].remove("sharpness")
+    rerun.configure()
+    assert "train" not in rerun.ran()
+    assert rerun.trajectories("digits")["sharpness"].isna().all()
 
 
 def test_a_new_seed_trains_alone(rerun):

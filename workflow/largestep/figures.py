@@ -19,7 +19,7 @@ from largestep.spec import Figure as Specification
 _PANEL = (2.25, 2.15)  # width and height, inches
 _LINE = 0.19  # height of a line of text, inches
 _MARK = 1.3  # width of a mark and its name in the legend, inches
-_COLUMNS = 3
+_COLUMNS = 3  # at most
 _MOST_ENTRIES = 9
 
 
@@ -29,8 +29,8 @@ def draw(scene: Scene) -> Figure:
     From the top: title, panels with the stepsizes at their right, the marks that occur.
     """
     panels = _panels(scene.experiment.figure)
-    columns = min(_COLUMNS, len(panels))
-    rows = math.ceil(len(panels) / columns)
+    rows = math.ceil(len(panels) / _COLUMNS)
+    columns = math.ceil(len(panels) / rows)
     figure = Figure(layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, ax in zip(panels, axes, strict=False):
