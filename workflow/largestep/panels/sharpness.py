@@ -8,8 +8,8 @@ from largestep.panels import curves
 TITLE = "Sharpness"
 CAPTION = (
     "The largest eigenvalue of the loss's Hessian times stepsize / 2, at the steps whose weights "
-    "were kept. Above the dashed line, 1, a step along its direction overshoots: the edge of "
-    "stability. Of several snapshots no run has to lie above it, since oscillations come and go."
+    "were kept; a mark stands at the next of them. Above the dashed line, at 1, gradient descent "
+    "overshoots along that direction: the edge of stability."
 )
 
 
