@@ -74,6 +74,18 @@ def test_large_networks_by_lanczos(scale):
     np.testing.assert_allclose(rough, expected[:1], rtol=1e-3)
 
 
+@pytest.mark.parametrize("scale", [10**5, 10**6, 10**8])
+def test_late_in_a_run_where_the_loss_has_nearly_or_wholly_gone(scale):
+    model, (X, _) = two_layer(LEAKY_SOFTPLUS, 20), random_data(40, 9)
+    layers = [scale * layer for layer in initial(model, X)]
+    y = forward(problem(model, X, X), layers).sign()
+    hessian = Hessian(model, X, y, layers)
+    expected = np.linalg.eigvalsh(hessian.matrix())[-1:]
+    assert 0 <= expected < 1e-9
+    found = top_eigenvalues(hessian, 1, 1e-9, 10**4)
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
 def test_several_eigenvalues_by_lanczos():
     model, (X, y) = mlp(ACTIVATIONS[2], 12, 6), random_data(30, 8)
     _, layers = descend(problem(model, X, y), initial(model, X), 0.5, 20)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 import torch
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
 from largestep.models import AnyModel
@@ -106,6 +105,8 @@ def top_eigenvalues(hessian: Hessian, count: int, tolerance: float, products: in
 
 def _lanczos(hessian: Hessian, count: int, tolerance: float, products: int) -> np.ndarray:
     """Descending; empty where the budget ran out."""
+    # A tiny network does without it, and it takes .3 s to import.
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     def multiply(v: np.ndarray) -> np.ndarray:
         return hessian.product(torch.as_tensor(v.ravel()).to(hessian.matrices[0])).cpu().numpy()
@@ -113,22 +114,26 @@ def _lanczos(hessian: Hessian, count: int, tolerance: float, products: int) -> n
     # The same start everywhere, and a random one: it must not share a symmetry of the weights.
     rng = np.random.default_rng(0)
     start = rng.standard_normal(hessian.size)
+    # ARPACK's tolerance is absolute below 4e-11, where sharpness is late in a run: hence a scale.
+    scale = np.abs(multiply(start)).max()
+    if not scale:
+        return np.zeros(count)
     basis = max(_BASIS, 2 * count + 1)
     try:
         values = eigsh(
-            LinearOperator((hessian.size, hessian.size), multiply, dtype=np.float64),
+            LinearOperator(2 * (hessian.size,), lambda v: multiply(v) / scale, dtype=np.float64),
             k=count,
             which="LA",  # a saddle's largest in modulus may be negative
             v0=start,
             ncv=basis,
-            maxiter=max(1, (products - basis) // (basis - count)),
+            maxiter=max(1, (products - 1 - basis) // (basis - count)),
             tol=tolerance,
             return_eigenvectors=False,
             rng=rng,
         )
     except ArpackNoConvergence:
         return np.empty(0)
-    return np.sort(values)[::-1]
+    return scale * np.sort(values)[::-1]
 
 
 def along(
