@@ -70,8 +70,8 @@ def test_figure_4_over_100_000_steps(project):
     compare(project, "points", X, y, np.zeros((2, 3)), np.array([0.5, -0.5]))
 
 
-@pytest.mark.skipif("DATA" not in os.environ, reason="needs CIFAR-10 images: set DATA")
-def test_200_cifar_images(project):
+@pytest.mark.skipif("DATA" not in os.environ, reason="needs CIFAR-10 and MNIST: set DATA")
+def test_200_cifar_images_beside_mnist(project):
     project.content["experiments"] = {
         "cifar": {
             "dataset": {
@@ -83,7 +83,12 @@ def test_200_cifar_images(project):
             },
             "model": {"kind": "two_layer", "width": 40, "activation": PHI},
             "train": {"eta": [25, 100], "seeds": [0], "steps": 1000},
-        }
+        },
+        "mnist": {
+            "dataset": {"source": "mnist", "classes": "odd_even", "n": 100},
+            "model": {"kind": "mlp", "widths": [16, 16], "activation": {"name": "gelu"}},
+            "train": {"stepsize": [0.5], "seeds": [0], "steps": 20, "dtype": "float32"},
+        },
     }
     project.configure()
     project.ran("--until", "metrics")
@@ -99,3 +104,5 @@ def test_200_cifar_images(project):
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     W = np.random.default_rng(0).standard_normal((40, X.shape[1]))
     compare(project, "cifar", X, y, W, signs(40))
+    mnist = tables.read(project.results / "metrics" / "runs.parquet", experiment="mnist")
+    assert mnist["status"].tolist() == ["ok"] and mnist["final_test_accuracy"].notna().all()
