@@ -126,16 +126,17 @@ def test_a_lost_upstream_file_is_made_again_though_later_ones_exist(rerun):
 
 
 def test_a_failed_upstream_job_is_not_forgotten(rerun):
-    rerun.content["experiments"]["xor"]["model"]["initial_weights"] = "w.npy"
-    (rerun.root / "w.npy").write_bytes(b"no array")
+    store = rerun.root / "results" / "store"
+    store.rename(rerun.root / "aside")
+    store.write_text("not a folder")  # so that training fails
+    rerun.content["experiments"]["xor"]["train"]["eta"] = [1, 2, 20]
     rerun.configure()
-    process = rerun.run("--cores", "2")
-    assert process.returncode != 0 and "cannot read w.npy" in process.stdout
-    process = rerun.run("--cores", "2")
-    assert process.returncode != 0 and "cannot read w.npy" in process.stdout
-    del rerun.content["experiments"]["xor"]["model"]["initial_weights"]
-    rerun.configure()
-    rerun.ran()
+    for _ in range(2):
+        process = rerun.run("--cores", "2")
+        assert process.returncode != 0 and "Not a directory" in process.stdout
+    store.unlink()
+    (rerun.root / "aside").rename(store)
+    assert rerun.ran()["train"] == 2
 
 
 @pytest.mark.parametrize("table", ["metrics/runs.parquet", "runs/xor/seed=0.parquet"])

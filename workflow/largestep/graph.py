@@ -57,11 +57,11 @@ class Graph:
             except UserError as error:
                 place = f"{self.source}: experiments.{name}.dataset"
                 raise UserError(f"{place}.{error}") from error
-            if experiment.model.weight_file and not Path(experiment.model.weight_file).is_file():
-                raise UserError(
-                    f"{self.source}: experiments.{name}.model.initial_weights: "
-                    f"must be an existing file (got {experiment.model.weight_file!r})"
-                )
+            try:
+                if experiment.model.explicit:
+                    experiment.model.initial_layers(experiment.dataset.shape(self.data_root)[1], 0)
+            except UserError as error:
+                raise UserError(f"{self.source}: experiments.{name}.{error}") from error
 
     def check_devices(self) -> None:
         """Raise UserError where a run here needs a CUDA device and this machine has none."""

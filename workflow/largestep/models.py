@@ -46,6 +46,11 @@ class _Model(Spec):
         named = isinstance(given, str) and given.endswith((".npy", ".safetensors"))
         return given if named else None
 
+    @property
+    def explicit(self) -> bool:
+        """Whether the initial weights are given, by a file or as numbers, and not drawn."""
+        return bool(self.weight_file) or not isinstance(self.initial_weights, str)
+
     def initial_layers(self, d: int, seed: int) -> list[np.ndarray]:
         """Initial trained layers for inputs of dimension `d`: float64 arrays, shape (out, in).
 
@@ -61,7 +66,7 @@ class _Model(Spec):
         if [layer.shape for layer in layers] != shapes:
             found = ", ".join("x".join(map(str, layer.shape)) for layer in layers)
             wanted = ", ".join("x".join(map(str, shape)) for shape in shapes)
-            raise UserError(f"model.initial_weights: shapes must be {wanted} (got {found})")
+            raise UserError(f"model.initial_weights: must be of shape {wanted} (got {found})")
         return [self.scale * layer for layer in layers]
 
 
