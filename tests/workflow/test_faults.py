@@ -104,14 +104,14 @@ def only_xor(project) -> None:
     project.configure()
 
 
-def trained(project) -> dict[str, bytes]:
+def trained(project) -> dict[str, str]:
     """The files of the XOR runs, after a run of the graph up to them."""
     project.ran("--until", "metrics")
     return {name: data for name, data in project.tables().items() if name.startswith("runs/xor/")}
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> dict[str, bytes]:
+def whole(tmp_path_factory) -> dict[str, str]:
     from project import Project
 
     project = Project(tmp_path_factory.mktemp("whole"))
