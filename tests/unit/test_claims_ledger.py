@@ -81,6 +81,17 @@ def test_the_figure_is_the_one_with_the_panel_that_shows_the_claim():
     assert entry(CLAIM, [], CONFIG)["figure"] is None
 
 
+def test_a_variant_has_no_say_in_the_verdict():
+    small = CONFIG.experiments["xor"].model_copy(update={"variant_of": "xor"})
+    config = CONFIG.model_copy(update={"experiments": {**CONFIG.experiments, "small": small}})
+    found = [("xor", at_most(1, 2)), ("small", at_most(3, 2)), ("small", at_most(0, 2))]
+    line = entry(CLAIM, found, config)
+    assert line["verdict"] == "holds" and line["measured"] == 1
+    assert line["runs"] == [{"experiment": "xor", "holds": 1}]
+    assert line["variants"] == [{"experiment": "small", "violated": 1, "holds": 1}]
+    assert entry(CLAIM, found[1:], config)["verdict"] == "not applicable"
+
+
 def test_findings_become_rows_with_eta():
     found = {"x": [("xor", at_most(1 / 3, 1, seed=0, stepsize=50.0)), (None, at_most(0, 1))]}
     rows = table(found, CONFIG)

@@ -325,13 +325,63 @@ def test_a_figure_depends_on_the_code_of_its_own_panels_alone():
     assert not {f"largestep.panels.{panel}" for panel in PANELS} & ours
 
 
+# Several experiments side by side
+
+
+VARIANTS = {
+    "name": "side_by_side",
+    "experiments": {
+        "base": descend.XOR,
+        "wide": {"variant_of": "base", "model": {"width": 6}},
+        "small": {"variant_of": "base", "model": {"scale": 0.1}},
+    },
+    "comparisons": {
+        "all": {
+            "experiments": {"small": "small weights", "base": "as it was", "wide": "width 6"},
+            "panels": ["loss", "normalized_margin"],
+            "title": "One choice changed",
+        }
+    },
+}
+
+
+def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
+    config = spec.parse(VARIANTS, "test")
+    names = config.comparisons["all"].experiments
+    scenes = [scene(config.experiments[name].model_dump(exclude={"variant_of"})) for name in names]
+    with style.theme():
+        drawn = figures.compare(config.comparisons["all"], scenes)
+    shown = [ax for ax in drawn.axes if ax.axison]
+    assert [ax.get_title(loc="left") for ax in shown] == list(names.values()) * 2
+    for row, quantity in ((shown[:3], "loss"), (shown[3:], "normalized_margin")):
+        assert len({ax.get_ylim() for ax in row}) == 1
+        for ax, own in zip(row, scenes, strict=True):
+            values = own.trajectories.loc[own.trajectories["stepsize"] == max(own.palette)]
+            lines = lines_of(ax, own.palette[max(own.palette)])
+            last = values[["step", quantity]].to_numpy()[-1]
+            assert any(np.allclose(line[-1], last) for line in lines)
+    assert [text.get_text() for text in drawn.legends[0].get_texts()][:2] == ["30", "1"]
+
+
+def test_a_comparison_of_six_has_two_rows_for_each_panel():
+    config = spec.parse(VARIANTS, "test")
+    one = scene()
+    comparison = config.comparisons["all"].model_copy(
+        update={"experiments": {f"e{i}": f"number {i}" for i in range(6)}}
+    )
+    with style.theme():
+        drawn = figures.compare(comparison, [one] * 6)
+    assert len(drawn.axes) == 16 and sum(ax.axison for ax in drawn.axes) == 12
+
+
 # The stage
 
 
 def options(folder, experiment, name="here") -> dict[str, str]:
     files = {kind: folder / f"f.{kind}" for kind in ("svg", "pdf", "png")}
     files |= {table: folder / f"{table}.parquet" for table in TABLES}
-    return {"experiment": name, "spec": spec.to_json(experiment)} | files
+    config = spec.Config(name="f", experiments={name: experiment})
+    return {"figure": name, "spec": spec.to_json(config)} | files
 
 
 def written(folder, description):

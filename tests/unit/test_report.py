@@ -30,6 +30,7 @@ CLAIM = {
     "tolerance": "rounding",
     "reason": "",
     "runs": [{"experiment": "xor", "holds": 2, "inconclusive": 1}, {"experiment": "b", "holds": 3}],
+    "variants": [],
     "figure": "xor",
 }
 
@@ -59,14 +60,18 @@ class Page(HTMLParser):
         self.text += data
 
 
-def contents(experiments=None, claims=(), **halted) -> report.Contents:
+def contents(experiments=None, claims=(), comparisons=None, **halted) -> report.Contents:
     """Of real runs of the experiments described."""
     experiments = experiments or {"xor": descend.XOR, "fig4": descend.FIVE_POINTS}
-    config = spec.parse({"name": "small", "experiments": experiments}, "test")
-    runs = [descend.trained(text, name, **halted)[2] for name, text in experiments.items()]
+    described = {"name": "small", "experiments": experiments, "comparisons": comparisons or {}}
+    config = spec.parse(described, "test")
+    runs = [
+        descend.trained(experiment.model_dump(exclude={"variant_of"}), name, **halted)[2]
+        for name, experiment in config.experiments.items()
+    ]
     return report.Contents(
         config=config,
-        figures={name: report.Image(SVG, b"png") for name in experiments},
+        figures={name: report.Image(SVG, b"png") for name in (*experiments, *config.comparisons)},
         runs=pd.concat(runs),
         facts={
             experiment.dataset.key: {"origin": "computed", "counts": {"train": {"+1": 2, "-1": 2}}}
@@ -97,7 +102,7 @@ def test_page_stands_alone_and_its_links_lead_somewhere():
     assert "train (+1 2, -1 2)" in page.text
 
 
-def test_page_keeps_the_order_of_the_experiments_though_json_sorts_them():
+def test_page_keeps_the_order_of_the_experiments():
     given = contents({"b": descend.XOR, "a": descend.XOR})
     ids = Page(report.html(given)).ids
     assert ids.index("figure-b") < ids.index("figure-a") and ids.index("runs-b") < ids.index(
@@ -143,6 +148,30 @@ def test_claims_are_a_table_and_violated_ones_are_said_at_the_top():
     assert page.text.index("broken") < page.text.index("Figures\n")
     assert "holds 5, inconclusive 1" in page.text
     assert "claim" not in Page(report.html(contents())).text.lower()
+
+
+def test_variants_are_judged_apart_and_say_what_differs():
+    experiments = {
+        "xor": descend.XOR,
+        "small": {"variant_of": "xor", "model": {"scale": 0.1}},
+        "wide": {"variant_of": "xor", "model": {"width": 6}, "figure": {"title": "Wide"}},
+    }
+    judged = [
+        {"experiment": "small", "holds": 1, "violated": 1},
+        {"experiment": "wide", "holds": 2},
+    ]
+    both = {"experiments": {"xor": "as it is", "small": "small"}, "title": "Side by side"}
+    given = contents(experiments, [CLAIM | {"variants": judged}], {"both": both})
+    page = Page(report.html(given))
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert len(page.sources) == 4
+    assert page.ids.index("figure-both") < page.ids.index("figure-small")
+    assert "On variants: holds 3, violated 1" in page.text
+    table = report.variants(given.config, given.claims)
+    assert table["small"]["differs"] == ["model.scale: 0.1"]
+    assert table["small"]["claims"]["violated"] == [CLAIM["id"]]
+    assert table["wide"]["claims"]["holds"] == [CLAIM["id"]]
+    assert "Variants" not in Page(report.html(contents())).text
 
 
 def test_long_tables_are_closed_and_short_ones_open():

@@ -65,12 +65,12 @@ MISTAKES = [
     (f"{XOR}.train.steps", "many", "train.steps: must be a valid integer (got 'many')"),
     (f"{XOR}.train.steps", "1e5", "write 100000"),
     (f"{XOR}.train.steps", 0, "train.steps: must be greater than or equal to 1"),
-    (f"{XOR}.train.eta", [], "train.eta: must have at least 1 entry"),
+    (f"{XOR}.train.eta", [], "train.eta: must have 1 or more entries"),
     (f"{XOR}.train.eta", [1, -2], "train.eta[1]: must be greater than 0 (got -2)"),
     (f"{XOR}.train.eta", [float("nan")], "train.eta[0]: must be a finite number"),
     (f"{XOR}.train.eta", 3, "train.eta: must be a list (got 3)"),
     (f"{XOR}.train.eta", [2, 2], "train.eta: values must differ"),
-    (f"{XOR}.train.eta", [1.0] * 10**6, "train.eta: must have at most 20000 entries"),
+    (f"{XOR}.train.eta", [1.0] * 10**6, "train.eta: must have 20000 or fewer entries"),
     (f"{XOR}.train.stepsize", [1], "train.stepsize: give exactly one of eta and stepsize"),
     (f"{XOR}.train.dtype", "float16", "train.dtype: must be 'float32' or 'float64'"),
     (f"{XOR}.model.width", 21, "model.width: must be even"),
@@ -90,7 +90,7 @@ MISTAKES = [
     ("name", "x" * 10**7, "name: must match"),
     ("device", "gpu", "device: must be 'auto', 'cpu' or 'cuda' (got 'gpu')"),
     ("experiments", {"../x": DEMO["experiments"]["fig2_xor"]}, "experiments.../x: must match"),
-    ("experiments", {}, "experiments: must have at least 1 entry"),
+    ("experiments", {}, "experiments: must have 1 or more entries"),
     ("experiments", None, "experiments: must be a mapping (got None)"),
 ]
 
@@ -133,3 +133,93 @@ def test_mutated_configurations_are_read_or_refused_in_one_line(path, value, del
     except UserError as error:
         assert str(error).startswith("my.yaml: ")
         assert "\n" not in str(error)
+
+
+# Variants and comparisons
+
+
+def family(**parts) -> dict:
+    """A configuration of one experiment and whatever else is given."""
+    base = {
+        "dataset": {"source": "xor"},
+        "model": {"kind": "two_layer", "width": 4, "activation": {"name": "leaky_softplus"}},
+        "train": {"eta": [1, 2], "seeds": [0], "steps": 10},
+        "figure": {"title": "Base", "paper": "it falls", "ours": "width 4"},
+    }
+    experiments = {"base": base, **parts.pop("experiments", {})}
+    return {"name": "family", "experiments": experiments, **parts}
+
+
+def variant(**changes) -> spec.Experiment:
+    changed = family(experiments={"other": {"variant_of": "base", **changes}})
+    return spec.parse(changed, "test").experiments["other"]
+
+
+def test_a_variant_is_its_base_with_the_keys_given_changed():
+    base = spec.parse(family(), "test").experiments["base"]
+    small = variant(model={"scale": 0.5}, train={"seeds": [1]})
+    assert small.model == base.model.model_copy(update={"scale": 0.5})
+    assert small.train == base.train.model_copy(update={"seeds": (1,)})
+    assert (small.figure.title, small.figure.paper, small.figure.ours) == ("", "it falls", "")
+    assert spec.differences(base, small) == ["model.scale: 0.5", "train.seeds: [1]"]
+
+
+def test_a_part_of_another_name_is_replaced_not_mixed():
+    gelu = variant(model={"activation": {"name": "gelu"}})
+    assert gelu.model.activation.name == "gelu" and gelu.model.width == 4
+    points = variant(dataset={"source": "five_points"})
+    assert points.dataset.source == "five_points"
+
+
+def test_a_variant_survives_the_way_through_json():
+    config = spec.parse(
+        family(
+            experiments={"other": {"variant_of": "base", "train": {"eta": None, "stepsize": [3]}}},
+        ),
+        "test",
+    )
+    assert spec.Config.model_validate_json(spec.to_json(config)) == config
+    shown = config.only("other")
+    assert shown.experiments["other"].stepsizes == (3.0,) and len(shown.experiments) == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"experiments": {"b": {"variant_of": "c"}}}, "experiments.b.variant_of: must be another"),
+        ({"experiments": {"b": {"variant_of": "b"}}}, "experiments.b.variant_of: must be another"),
+        ({"experiments": {"b": {"variant_of": 3}}}, r"variant_of: must be another .* \(got 3\)"),
+        (
+            {"experiments": {"b": {"variant_of": "base"}, "c": {"variant_of": "b"}}},
+            r"experiments.c.variant_of: must be .* no variant itself \(got 'b'\)",
+        ),
+        (
+            {"experiments": {"b": {"variant_of": "base", "train": {"stepsize": [1]}}}},
+            "experiments.b.train.stepsize: give exactly one",
+        ),
+        (
+            {"experiments": {"b": {"variant_of": "base", "model": {"widht": 2}}}},
+            "experiments.b.model.widht: is not a known key",
+        ),
+        (
+            {"comparisons": {"base": {"experiments": {"base": "", "b": ""}}}},
+            "comparisons.base: is also the name of an experiment",
+        ),
+        (
+            {"comparisons": {"all": {"experiments": {"base": "", "b": ""}}}},
+            "comparisons.all.experiments: b is not an experiment",
+        ),
+        ({"comparisons": {"all": {"experiments": {"base": ""}}}}, "must have 2 or more entries"),
+        (
+            {
+                "experiments": {"b": {"variant_of": "base", "train": {"eta": [1]}}},
+                "comparisons": {"all": {"experiments": {"base": "", "b": ""}}},
+            },
+            "comparisons.all.experiments: b has other stepsizes",
+        ),
+    ],
+)
+def test_mistakes_in_variants_and_comparisons_are_one_line(parts, message):
+    with pytest.raises(UserError, match=message) as error:
+        spec.parse(family(**parts), "test")
+    assert "\n" not in str(error.value)

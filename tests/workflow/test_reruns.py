@@ -98,6 +98,19 @@ def test_sharpness_is_computed_without_training(rerun):
     assert rerun.trajectories("digits")["sharpness"].isna().all()
 
 
+def test_a_variant_trains_alone_and_is_drawn_beside_its_base(rerun):
+    rerun.content["experiments"]["small"] = {"variant_of": "xor", "model": {"scale": 0.1}}
+    words = {"xor": "as it was", "small": "small weights"}
+    rerun.content["comparisons"] = {"beside": {"experiments": words, "panels": ["loss"]}}
+    rerun.configure()
+    counted = rerun.ran()
+    assert counted == {"train": 2, "metrics": 3, "claims": 1, "figure": 5, "report": 1}
+    assert "small weights" in (rerun.results / "figures/beside.svg").read_text()
+    rerun.content["comparisons"]["beside"]["title"] = "Side by side"
+    rerun.configure()
+    assert rerun.ran() == {"claims": 1, "figure": 1, "report": 1}
+
+
 def test_a_new_seed_trains_alone(rerun):
     rerun.content["experiments"]["xor"]["train"]["seeds"] = [0, 1, 2]
     rerun.configure()

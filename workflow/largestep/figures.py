@@ -1,11 +1,15 @@
-"""A figure: the panels that an experiment asks for side by side, one title, one legend."""
+"""A figure: panels of one experiment or of several side by side, one title, one legend."""
 
 import math
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
+from itertools import zip_longest
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,13 +18,23 @@ from matplotlib.patches import Patch
 from largestep import style
 from largestep.panels import curves
 from largestep.panels.curves import Scene
+from largestep.spec import Comparison
 from largestep.spec import Figure as Specification
 
 _PANEL = (2.25, 2.15)  # width and height, inches
 _LINE = 0.19  # height of a line of text, inches
 _MARK = 1.3  # width of a mark and its name in the legend, inches
 _COLUMNS = 3  # at most
+_COMPARED = 4  # columns of a comparison, at most
 _MOST_ENTRIES = 9
+
+
+class _Plate(NamedTuple):
+    """One axes of a figure: what is drawn in it, and its title."""
+
+    panel: ModuleType
+    scene: Scene
+    title: str
 
 
 def draw(scene: Scene) -> Figure:
@@ -30,19 +44,69 @@ def draw(scene: Scene) -> Figure:
     """
     panels = _panels(scene.experiment.figure)
     rows = math.ceil(len(panels) / _COLUMNS)
-    columns = math.ceil(len(panels) / rows)
-    figure = Figure(layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for panel, ax in zip(panels, axes, strict=False):
-        panel.draw(ax, scene)
-        ax.set_title(panel.TITLE)
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
+    plates = [_Plate(panel, scene, panel.TITLE) for panel in panels]
+    figure, axes = _canvas(plates, math.ceil(len(panels) / rows))
+    return _finish(figure, axes, scene.experiment.figure, [scene], _names(scene))
 
-    entries, marks = _entries(scene, axes), _marks(scene)
+
+def compare(comparison: Comparison, scenes: Sequence[Scene]) -> Figure:
+    """The same panels of several experiments side by side, on equal axes; else as `draw`.
+
+    scenes: of the comparison's experiments, in their order.
+    """
+    columns = min(len(scenes), _COMPARED)
+    blanks = [None] * (-len(scenes) % columns)
+    names, panels = comparison.experiments.values(), _panels(comparison)
+    plates = []
+    for panel in panels:
+        plates += [_Plate(panel, *named) for named in zip(scenes, names, strict=True)] + blanks
+    figure, axes = _canvas(plates, columns)
+    per_panel = len(scenes) + len(blanks)
+    for first in range(0, len(axes), per_panel):
+        _equalise(axes[first : first + len(scenes)], columns)
+    first = scenes[0].experiment
+    names = dict(zip(first.stepsizes, map("{:g}".format, first.grid[1]), strict=True))
+    return _finish(figure, axes, comparison, scenes, names)
+
+
+def _canvas(plates: Sequence[_Plate | None], columns: int) -> tuple[Figure, list[Axes]]:
+    """A figure with the plates drawn, row by row; None leaves a place empty."""
+    figure = Figure(layout="constrained")
+    rows = math.ceil(len(plates) / columns)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for plate, ax in zip_longest(plates, axes):
+        if plate:
+            plate.panel.draw(ax, plate.scene)
+            ax.set_title(plate.title)
+        else:
+            ax.set_axis_off()
+    return figure, list(axes)
+
+
+def _equalise(axes: Sequence[Axes], columns: int) -> None:
+    """One range of values for all axes of a panel; labels at the left and at the bottom only."""
+    lows, highs = zip(*(ax.get_ylim() for ax in axes), strict=True)
+    for place, ax in enumerate(axes):
+        ax.set_ylim(min(lows), max(highs))
+        if place % columns:
+            ax.set_ylabel("")
+        if place + columns < len(axes):
+            ax.set_xlabel("")
+
+
+def _finish(
+    figure: Figure,
+    axes: Sequence[Axes],
+    words: Specification,
+    scenes: Sequence[Scene],
+    names: Mapping[float, str],
+) -> Figure:
+    """Add title and legends, and give everything its place."""
+    rows, columns = axes[0].get_gridspec().get_geometry()
+    entries, marks = _entries(scenes, names, axes), _marks(scenes)
     across = _PANEL[0] * columns
     width = across + max(1.4, 0.55 + 0.075 * max(len(entry.get_label()) for entry in entries))
-    title = _title(scene.experiment.figure, width)
+    title = _title(words, width)
     marks_per_line = int(width / _MARK)
     below = _LINE * math.ceil(len(marks) / marks_per_line) + 0.1
     body = below + max(_PANEL[1] * rows, _LINE * (len(entries) + 3))
@@ -58,7 +122,7 @@ def draw(scene: Scene) -> Figure:
         figure.text(0.06 / width, top, text, va="top", **look)
     figure.legend(
         handles=entries,
-        title=_legend_title(scene),
+        title=_legend_title(scenes[0]),
         alignment="left",
         handlelength=1.6,
         loc="upper left",
@@ -113,9 +177,8 @@ def _legend_title(scene: Scene) -> str:
 
 def _names(scene: Scene) -> dict[float, str]:
     """Each stepsize in the symbol it was given in, with what became of its runs."""
-    given = scene.experiment.etas if scene.by_eta else scene.experiment.stepsizes
     names = {}
-    for step, value in zip(scene.experiment.stepsizes, given, strict=True):
+    for step, value in zip(scene.experiment.stepsizes, scene.experiment.grid[1], strict=True):
         statuses = list(scene.runs.loc[scene.runs["stepsize"] == step, "status"])
         notes = [
             word if count == len(statuses) else f"{count} of {len(statuses)} {word}"
@@ -126,25 +189,27 @@ def _names(scene: Scene) -> dict[float, str]:
     return names
 
 
-def _entries(scene: Scene, axes: Iterable[Axes]) -> list[Artist]:
+def _entries(
+    scenes: Sequence[Scene], names: Mapping[float, str], axes: Iterable[Axes]
+) -> list[Artist]:
     """The stepsizes, largest on top (of a long grid, some); then what the panels have labelled."""
-    names = _names(scene)
     steps = sorted(names, reverse=True)
     if len(steps) > _MOST_ENTRIES:
         chosen = np.linspace(0, len(steps) - 1, _MOST_ENTRIES).round().astype(int)
         steps = [steps[i] for i in chosen]
-    entries = [
-        curves.line(color=scene.palette[step], linewidth=2, label=names[step]) for step in steps
-    ]
-    if scene.seeds > 1:
-        label = f"range of {scene.seeds} seeds"
+    palette, seeds = scenes[0].palette, max(scene.seeds for scene in scenes)
+    entries = [curves.line(color=palette[step], linewidth=2, label=names[step]) for step in steps]
+    if seeds > 1:
+        label = f"range of {seeds} seeds"
         entries.append(Patch(label=label, color=style.FAINT, alpha=0.3, linewidth=0))
-    return entries + [handle for ax in axes for handle in ax.get_legend_handles_labels()[0]]
+    labelled = (pair for ax in axes for pair in zip(*ax.get_legend_handles_labels(), strict=True))
+    return entries + list({label: handle for handle, label in labelled}.values())
 
 
-def _marks(scene: Scene) -> list[Artist]:
+def _marks(scenes: Sequence[Scene]) -> list[Artist]:
     """What lines and marks mean, as far as they occur."""
-    events, statuses = scene.events, set(scene.runs["status"])
+    events = pd.concat(scene.events for scene in scenes)
+    statuses = {status for scene in scenes for status in scene.runs["status"]}
     oscillates = bool((events["change"] > 0).any())
     thin, thick = ({"linewidth": curves.WIDTHS[phase]} for phase in ("oscillating", "stable"))
     dashed = thick | {"dashes": curves.DASHES["frozen"]}

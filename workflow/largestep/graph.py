@@ -129,7 +129,7 @@ class Graph:
         return [f"{self.results}/metrics/{table}.parquet" for table in PARTS]
 
     def figures(self, *formats: str) -> list[str]:
-        names = self.config.experiments
+        names = [*self.config.experiments, *self.config.comparisons]
         return [f"{self.results}/figures/{name}.{f}" for name in names for f in formats]
 
     @property
@@ -225,16 +225,20 @@ class Graph:
         return {key: dataset.shape(self.data_root) for key, dataset in self.datasets.items()}
 
     def figure_spec(self, wildcards) -> str:
-        """The experiment: a figure's axes and references depend on its model and data set."""
-        return spec.to_json(self.experiment(wildcards))
+        """The experiments: a figure's axes and references depend on their models and data sets."""
+        return spec.to_json(self.config.only(wildcards.figure))
 
     def figure_words(self, wildcards) -> dict[str, Any]:
         """For the caption in Snakemake's own report."""
-        return self.experiment(wildcards).figure.model_dump(exclude={"panels"})
+        return self._figure(wildcards).model_dump(exclude={"panels"})
 
     def figure_code(self, wildcards) -> str:
-        panels = self.experiment(wildcards).figure.panels
+        panels = self._figure(wildcards).panels
         return fingerprint("stages.figure", *(f"panels.{panel}" for panel in panels))
+
+    def _figure(self, wildcards) -> spec.Figure:
+        name = wildcards.figure
+        return self.config.comparisons.get(name) or self.config.experiments[name].figure
 
 
 def _shown(path: Path) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from largestep.claims.verdicts import Verdict
-from largestep.spec import Config, Experiment
+from largestep.claims.verdicts import PRECEDENCE, Verdict
+from largestep.spec import Config, Experiment, differences
 
 _LARGEST_SVG = 300_000  # bytes; a larger one is shown as PNG, to keep the page light
 _MOST_ROWS, _MOST_ROWS_OPEN = 200, 10
@@ -83,12 +83,12 @@ def html(contents: Contents) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "steps": steps, "words": words, "tally": tally}
-    names = list(dict.fromkeys(contents.runs["experiment"]))  # in the order configured
-    runs = {name: contents.runs[contents.runs["experiment"] == name] for name in names}
-    experiments = {name: contents.config.experiments[name] for name in names}
+    experiments = contents.config.experiments
+    runs = {name: contents.runs[contents.runs["experiment"] == name] for name in experiments}
     return environment.get_template("report.html").render(
         contents=contents,
         experiments=experiments,
+        variants=variants(contents.config, contents.claims),
         runs=runs,
         tables={name: columns(rows) for name, rows in runs.items()},
         settings={name: setting(experiment) for name, experiment in experiments.items()},
@@ -115,6 +115,24 @@ def setting(experiment: Experiment) -> list[str]:
         f"{len(train.seeds)} seed" + "s" * (len(train.seeds) > 1),
         train.dtype,
     ]
+
+
+def variants(config: Config, claims: Sequence[Mapping[str, Any]]) -> dict[str, dict]:
+    """For each variant: what differs from its base, and the claims by what they found on it."""
+    found = {}
+    for name, experiment in config.experiments.items():
+        if experiment.variant_of is None:
+            continue
+        judged: dict[str, list[str]] = {verdict: [] for verdict in Verdict}
+        for claim in claims:
+            counts = next((c for c in claim["variants"] if c["experiment"] == name), {})
+            for verdict in PRECEDENCE:
+                if counts.get(verdict):
+                    judged[verdict].append(claim["id"])
+                    break
+        differs = differences(config.experiments[experiment.variant_of], experiment)
+        found[name] = {"differs": differs, "claims": judged}
+    return found
 
 
 def columns(runs: pd.DataFrame) -> list[Column]:

@@ -87,7 +87,7 @@ class Figure(Spec):
     panels: Annotated[tuple[Literal[PANELS], ...], Field(strict=False, min_length=1)] = Field(
         ("loss", "scaled_loss", "normalized_margin"), description="from left to right"
     )
-    title: Text = Field("", description="the experiment's name where it is not given")
+    title: Text = Field("", description="the figure's name where it is not given")
     paper: Text = Field("", description="what the paper states or shows")
     ours: Text = Field("", description="what we chose, because the paper does not state it")
     stand_in: Text = Field("", description="what this stands in for, where the data differ")
@@ -103,6 +103,11 @@ class Experiment(Spec):
         None, description="`{}` computes it, with the defaults; needs train.record.snapshots"
     )
     figure: Figure = Field(Figure(), description="how to draw it, and what it shows")
+    variant_of: Name | None = Field(
+        None,
+        description="an experiment that this one is but for the keys given here; claims are judged "
+        "on it too, but do not depend on it",
+    )
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -124,6 +129,12 @@ class Experiment(Spec):
         return self
 
     @property
+    def grid(self) -> tuple[str, tuple[float, ...]]:
+        """The stepsizes as they are given: the key, eta or stepsize, and its values."""
+        key = "stepsize" if self.train.eta is None else "eta"
+        return key, getattr(self.train, key)
+
+    @property
     def stepsizes(self) -> tuple[float, ...]:
         """The steps taken, eta_tilde, in the order configured."""
         if self.train.stepsize is not None:
@@ -139,6 +150,17 @@ class Experiment(Spec):
         return tuple(step / factor if factor else None for step in self.stepsizes)
 
 
+class Comparison(Figure):
+    """A figure of several experiments side by side, each panel of all in turn.
+
+    Their grids of stepsizes must be equal.
+    """
+
+    experiments: Annotated[dict[Name, Text], Field(min_length=2, max_length=64)] = Field(
+        description="and what to call each"
+    )
+
+
 class Config(Spec):
     """A whole configuration file."""
 
@@ -151,6 +173,42 @@ class Config(Spec):
     experiments: dict[Name, Experiment] = Field(
         min_length=1, max_length=10_000, description="each is trained, measured and drawn"
     )
+    comparisons: dict[Name, Comparison] = Field(
+        {}, max_length=1000, description="figures of several experiments side by side"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _variants(cls, content: Any) -> Any:
+        given = content.get("experiments") if isinstance(content, Mapping) else None
+        if not isinstance(given, Mapping):
+            return content
+        whole = {name: _completed(name, entry, given) for name, entry in given.items()}
+        return {**content, "experiments": whole}
+
+    @model_validator(mode="after")
+    def _comparable(self):
+        for name, comparison in self.comparisons.items():
+            place = f"comparisons.{name}"
+            if name in self.experiments:
+                raise ValueError(f"{place}: is also the name of an experiment")
+            unknown = [each for each in comparison.experiments if each not in self.experiments]
+            if unknown:
+                raise ValueError(f"{place}.experiments: {unknown[0]} is not an experiment")
+            compared = [self.experiments[each] for each in comparison.experiments]
+            for other, experiment in zip(comparison.experiments, compared, strict=True):
+                if experiment.grid != compared[0].grid:
+                    raise ValueError(f"{place}.experiments: {other} has other stepsizes")
+        return self
+
+    def only(self, figure: str) -> "Config":
+        """What a figure shows, and nothing else: an experiment, or those of a comparison."""
+        comparisons = {name: c for name, c in self.comparisons.items() if name == figure}
+        shown = comparisons[figure].experiments if comparisons else (figure,)
+        experiments = {
+            name: self.experiments[name].model_copy(update={"variant_of": None}) for name in shown
+        }
+        return Config(name=figure, experiments=experiments, comparisons=comparisons)
 
     def device_of(self, experiment: str) -> str:
         return self.experiments[experiment].train.device or self.device
@@ -182,7 +240,55 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def to_json(part: Spec) -> str:
     """One line of JSON from which the same class can be read again (`model_validate_json`)."""
-    return json.dumps(part.model_dump(mode="json"), separators=(",", ":"), sort_keys=True)
+    return json.dumps(part.model_dump(mode="json"), separators=(",", ":"))
+
+
+_PARTS, _UNSAID = {"dataset", "model", "train"}, {"train": {"record"}}
+
+
+def differences(base: Experiment, variant: Experiment) -> list[str]:
+    """The keys of data, model and training in which a variant differs, with its values."""
+    was, now = (
+        _leaves(e.model_dump(mode="json", include=_PARTS, exclude=_UNSAID)) for e in (base, variant)
+    )
+    changed = {key: value for key, value in now.items() if value not in (None, was.get(key))}
+    return [f"{key}: {value}" for key, value in changed.items()]
+
+
+def _leaves(part: Any, place: str = "") -> dict[str, Any]:
+    """Values by their dotted keys; a list is a value."""
+    if not isinstance(part, Mapping):
+        return {place: part}
+    found = (_leaves(value, f"{place}.{key}".lstrip(".")) for key, value in part.items())
+    return {key: value for leaves in found for key, value in leaves.items()}
+
+
+def _completed(name: str, entry: Any, experiments: Mapping[str, Any]) -> Any:
+    """A variant with all keys of its base that it does not give; anything else as it is."""
+    of = entry.get("variant_of") if isinstance(entry, Mapping) else None
+    if of is None:
+        return entry
+    base = experiments.get(of) if isinstance(of, str) else None
+    if not isinstance(base, Mapping) or base.get("variant_of") is not None:
+        raise ValueError(
+            f"experiments.{name}.variant_of: must be another experiment, no variant itself "
+            f"(got {_clip(of)!r})"
+        )
+    # The words about the base are not about the variant.
+    figure = base.get("figure")
+    if isinstance(figure, Mapping):
+        figure = {key: value for key, value in figure.items() if key not in ("title", "ours")}
+        base = {**base, "figure": figure}
+    return _merged(base, entry)
+
+
+def _merged(base: Any, changes: Any) -> Any:
+    """`base` with changes; a part of another source, kind or name is not merged but replaced."""
+    if not (isinstance(base, Mapping) and isinstance(changes, Mapping)):
+        return changes
+    if any(key in changes and changes[key] != base.get(key) for key in ("source", "kind", "name")):
+        return changes
+    return {**base, **{key: _merged(base.get(key), value) for key, value in changes.items()}}
 
 
 def _job_name(seeds: tuple[int, ...]) -> str:
@@ -198,8 +304,8 @@ def _job_name(seeds: tuple[int, ...]) -> str:
 
 #: Pydantic's words where they speak of Python rather than of YAML.
 _SAID = {
-    "too_short": "must have at least {min_length} entry",
-    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have {min_length} or more entries",
+    "too_long": "must have {max_length} or fewer entries",
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",

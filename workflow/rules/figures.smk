@@ -5,17 +5,17 @@ rule figure:
         neurons=f"{graph.results}/metrics/neurons.parquet",
     output:
         svg=report(
-            f"{graph.results}/figures/{{experiment}}.svg",
+            f"{graph.results}/figures/{{figure}}.svg",
             caption="../report/figure.rst",
             category="Figures",
-            labels={"experiment": "{experiment}"},
+            labels={"figure": "{figure}"},
         ),
-        pdf=f"{graph.results}/figures/{{experiment}}.pdf",
-        png=f"{graph.results}/figures/{{experiment}}.png",
+        pdf=f"{graph.results}/figures/{{figure}}.pdf",
+        png=f"{graph.results}/figures/{{figure}}.png",
     log:
-        f"{graph.results}/logs/figure/{{experiment}}.log",
+        f"{graph.results}/logs/figure/{{figure}}.log",
     benchmark:
-        f"{graph.results}/benchmarks/figure/{{experiment}}.tsv"
+        f"{graph.results}/benchmarks/figure/{{figure}}.tsv"
     localrule: True
     conda:
         "../../envs/environment.yaml"
@@ -24,9 +24,9 @@ rule figure:
         figure=graph.figure_words,
         code=graph.figure_code,
     message:
-        "Drawing {wildcards.experiment}"
+        "Drawing {wildcards.figure}"
     shell:
-        "python -m largestep.stages.figure --experiment {wildcards.experiment:q}"
+        "python -m largestep.stages.figure --figure {wildcards.figure:q}"
         " --spec {params.spec:q} --trajectories {input.trajectories:q} --runs {input.runs:q}"
         " --neurons {input.neurons:q}"
         " --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} --code {params.code} --log {log:q}"

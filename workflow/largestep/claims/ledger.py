@@ -24,7 +24,7 @@ from largestep.claims import (
 )
 from largestep.claims.registry import Claim
 from largestep.claims.study import Samples, Study, runs_of
-from largestep.claims.verdicts import Finding, Verdict
+from largestep.claims.verdicts import PRECEDENCE, Finding, Verdict
 from largestep.spec import Config, Experiment
 
 _THEMES = (
@@ -57,9 +57,6 @@ FINDINGS = pa.schema(
         "note": _text,
     }
 )
-
-#: The first of these that any finding has is the claim's verdict.
-_PRECEDENCE = (Verdict.VIOLATED, Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
 
 #: A finding with the experiment that it is about, or None.
 Found = tuple[str | None, Finding]
@@ -116,9 +113,15 @@ def judge(claims: Iterable[Claim], studies: Iterable[Study]) -> dict[str, list[F
 
 
 def entry(claim: Claim, found: list[Found], config: Config) -> dict:
-    """A claim's line of the ledger: its verdict, and the finding that has least room."""
+    """A claim's line of the ledger: its verdict, and the finding that has least room.
+
+    Variants have no say in it; what was found on them stands beside it.
+    """
+    bases = {name for name, e in config.experiments.items() if e.variant_of is None}
+    beside = [pair for pair in found if pair[0] and pair[0] not in bases]
+    found = [pair for pair in found if pair not in beside]
     counts = Counter(finding.verdict for _, finding in found)
-    verdict = next((v for v in _PRECEDENCE if counts[v]), Verdict.NOT_APPLICABLE)
+    verdict = next((v for v in PRECEDENCE if counts[v]), Verdict.NOT_APPLICABLE)
     deciding = [(name, f) for name, f in found if f.verdict is verdict]
     where, worst = min(deciding, key=lambda pair: _room(pair[1]), default=(None, Finding(verdict)))
     return {
@@ -139,6 +142,7 @@ def entry(claim: Claim, found: list[Found], config: Config) -> dict:
             "step": worst.step,
         },
         "runs": _tally(found),
+        "variants": _tally(beside),
         "figure": _figure(claim, [where, *(name for name, _ in deciding)], config),
     }
 

@@ -12,6 +12,10 @@ class Verdict(StrEnum):
     NOT_APPLICABLE = "not applicable"
 
 
+#: Of several verdicts on one claim, the first of these counts.
+PRECEDENCE = (Verdict.VIOLATED, Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
+
+
 @dataclass(frozen=True)
 class Finding:
     """The verdict on one run, or on one group of runs (`seed` and `stepsize` None: all of them).

@@ -1,4 +1,4 @@
-"""Draw one experiment's figure as SVG, PDF and PNG."""
+"""Draw one figure as SVG, PDF and PNG."""
 
 import argparse
 from pathlib import Path
@@ -7,32 +7,37 @@ from largestep import figures, style, tables
 from largestep.base import UserError
 from largestep.files import replacing
 from largestep.panels.curves import Scene
-from largestep.spec import Experiment
+from largestep.spec import Config
 from largestep.stages.command import main
 
 
 def run(arguments: argparse.Namespace) -> None:
-    def rows(path: Path):
-        frame = tables.read(path, experiment=arguments.experiment)
-        if frame.empty:
-            raise UserError(f"{path}: has no rows of experiment {arguments.experiment}")
-        return frame
+    def scene(name: str) -> Scene:
+        paths = (arguments.trajectories, arguments.runs, arguments.neurons)
+        *rows, neurons = (tables.read(path, experiment=name) for path in paths)
+        for path, frame in zip(paths, rows, strict=False):
+            if frame.empty:
+                raise UserError(f"{path}: has no rows of experiment {name}")
+        return Scene(config.experiments[name], *rows, neurons)
 
-    experiment = Experiment.model_validate_json(arguments.spec)
-    neurons = tables.read(arguments.neurons, experiment=arguments.experiment)
-    scene = Scene(experiment, rows(arguments.trajectories), rows(arguments.runs), neurons)
-    title = experiment.figure.title or arguments.experiment
+    name = arguments.figure
+    config = Config.model_validate_json(arguments.spec)
+    comparison = config.comparisons.get(name)
+    words = comparison or config.experiments[name].figure
     with style.theme():
-        figure = figures.draw(scene)
+        if comparison:
+            figure = figures.compare(comparison, [scene(each) for each in comparison.experiments])
+        else:
+            figure = figures.draw(scene(name))
         for path in (arguments.svg, arguments.pdf, arguments.png):
             with replacing(path) as partial:
-                style.save(figure, partial, title, figures.caption(experiment.figure))
+                style.save(figure, partial, words.title or name, figures.caption(words))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--experiment", required=True, help="its name in the configuration")
-    parser.add_argument("--spec", required=True, help="the experiment, as JSON")
+    parser.add_argument("--figure", required=True, help="an experiment or a comparison")
+    parser.add_argument("--spec", required=True, help="configuration of what it shows, as JSON")
     parser.add_argument("--trajectories", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--neurons", type=Path, required=True, help="empty where not recorded")

@@ -26,7 +26,7 @@ paper states [P], what is derived [D], what is our choice [C].
 def render(schema: dict) -> str:
     """The reference as Markdown, from the JSON schema of the configuration."""
     parts = [INTRODUCTION, _section("Top level", schema)]
-    order = ("Experiment", "Train", "Record", "Figure")
+    order = ("Experiment", "Train", "Record", "Sharpness", "Figure", "Comparison")
     names = [*order, *sorted(schema["$defs"].keys() - set(order))]
     parts += [_section(name, schema["$defs"][name]) for name in names]
     return "\n".join(parts)
@@ -90,8 +90,13 @@ def _default(key: str, property_: dict, schema: dict) -> str:
 
 def run(arguments: argparse.Namespace) -> None:
     schema = Config.model_json_schema()
+    page = render(schema)
+    # A variant need not be whole, which an editor cannot check.
+    whole = schema["$defs"]["Experiment"]
+    partial = {"properties": {"variant_of": {"type": "string"}}, "required": ["variant_of"]}
+    schema["$defs"]["Experiment"] = {"if": partial, "else": whole}
     files = {
-        "README.md": render(schema),
+        "README.md": page,
         "schema.json": json.dumps(schema, indent=1, sort_keys=True) + "\n",
     }
     for name, text in files.items():
