@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PROFILE ?= default
+NAME ?= paper
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready$(if $(filter slurm,$(PROFILE)),-slurm)
@@ -36,6 +37,9 @@ test-full: test ## and the tests that need many minutes
 claims: $(READY) ## verdicts of the last demo run; exit code 1 if a claim is violated
 	@python -m largestep.stages.verdicts --json results/demo/claims.json
 
+compare: $(READY) ## your paper run against docs/reference/; NAME=demo for the demo
+	@python -m largestep.stages.compare results/$(NAME)
+
 verify: $(READY) ## rehash everything in results/ against its record
 	@python -m largestep.stages.verify
 
@@ -68,4 +72,4 @@ clean: ## delete .venv and everything in results/
 	rm -rf .venv .snakemake
 	find results -mindepth 1 ! -name .gitkeep -delete
 
-.PHONY: help demo paper test test-slurm test-full claims verify store prune bench bench-quick setup clean
+.PHONY: help demo paper test test-slurm test-full claims compare verify store prune bench bench-quick setup clean
