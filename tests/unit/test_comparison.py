@@ -4,17 +4,22 @@ import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from largestep import comparison, tables
+from largestep import comparison, results, spec, tables
 from largestep.comparison import STEPS, VALUES, compare, reference
+from largestep.store import Store
+from largestep.training import Grid, train_grid
 
+ROOT = Path(__file__).parents[2]
 TWO_LAYER = {"eta": 5.0, "model": "two-layer, m = 20", "dtype": "float64"}
 MLP = {"eta": None, "model": "3-layer MLP, widths 8-8", "dtype": "float32"}
 
@@ -198,3 +203,44 @@ def test_stage_writes_a_reference_and_says_what_differs(tmp_path):
     (tmp_path / "docs/reference/tiny.json").write_text("{}")
     broken = run_stage(tmp_path)
     assert broken.returncode == 1 and len(broken.stderr.splitlines()) == 1
+
+
+# The reference of the demo
+
+
+def demo() -> spec.Config:
+    return spec.parse(spec.read_yaml(ROOT / "config/demo.yaml"), "config/demo.yaml")
+
+
+def test_the_demo_has_a_reference_of_all_its_runs():
+    kept = json.loads((ROOT / "docs/reference/demo.json").read_text())
+    names = ("experiment", "stepsize", "seed", "eta", "dataset", "model", "dtype", "steps")
+    configured = {
+        (name, stepsize, seed, eta, e.dataset.key, e.model.label, e.train.dtype, e.train.steps)
+        for name, e in demo().experiments.items()
+        for stepsize, eta in zip(e.stepsizes, e.etas, strict=True)
+        for seed in e.train.seeds
+    }
+    assert {tuple(run[name] for name in names) for run in kept["runs"]} == configured, (
+        "after a change of config/demo.yaml: make demo, then "
+        "python -m largestep.stages.compare results/demo --write"
+    )
+
+
+@pytest.mark.parametrize("name", ["fig2_xor", "theory"])
+def test_training_here_agrees_with_it(name, tmp_path):
+    kept = json.loads((ROOT / "docs/reference/demo.json").read_text())
+    experiment = demo().experiments[name]
+    settings = experiment.train
+    samples = (*experiment.dataset.points(), None, None)
+    seeds, steps = [settings.seeds[0]] * len(experiment.stepsizes), experiment.stepsizes
+    cpu = torch.device("cpu")
+    grid = Grid(
+        experiment.model, samples, seeds, steps, settings.steps, settings.dtype, False, 0, cpu, 1
+    )
+    keys = [str(k) for k in range(len(seeds))]
+    trained = train_grid(grid, keys, Store(tmp_path))
+    identity = results.identify(name, experiment.dataset.key, grid, list(experiment.etas))
+    pairs, _ = compare(kept, results.summaries(identity, grid, keys, trained))
+    assert len(pairs) == 9 * len(seeds)
+    assert not [pair for pair in pairs if not pair.agrees]
