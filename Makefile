@@ -7,6 +7,7 @@ NAME ?= paper
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready$(if $(filter slurm,$(PROFILE)),-slurm)
 RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(GPU),--resources gpu=$(GPU))
+ESTIMATE := python -m largestep.stages.estimate $(if $(CORES),--cores $(CORES)) $(if $(GPU),--gpus $(GPU))
 
 .DEFAULT_GOAL := help
 
@@ -18,6 +19,7 @@ demo: $(READY) ## the whole graph on config/demo.yaml, offline, in minutes
 	@echo "Report: $(CURDIR)/results/demo/report.html"
 
 paper: $(READY) ## the whole graph on config/paper.yaml; DATA=<folder> where you have the images
+	$(if $(filter default,$(PROFILE)),@$(ESTIMATE) --configfile config/paper.yaml)
 	@$(RUN) --configfile config/paper.yaml
 	@echo "Report: $(CURDIR)/results/paper/report.html"
 
