@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from largestep import engine, estimate, resources, spec
+from largestep import engine, estimate, spec
 from largestep.estimate import START, Forecast, forecast, seconds_per_step, wall_time
 from largestep.graph import Graph
 from largestep.layouts import Problem
@@ -94,7 +94,6 @@ def test_a_step_takes_about_as_long_as_in_training(content):
 
 def test_large_problems_take_one_run_for_all():
     large = shape(margin(2000, 1001, 10, eta=[1, 2, 3, 4]))
-    assert resources.operations(large) > estimate._LARGE
     one = seconds_per_step(replace(large, runs=1), 0.05)
     assert one / 5 < seconds_per_step(large, 0.05) < 5 * one
 

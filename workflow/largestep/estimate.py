@@ -21,20 +21,21 @@ from largestep.engine import train
 from largestep.graph import Graph
 from largestep.layouts import Problem
 from largestep.record import Watch
-from largestep.resources import Shape, operations
+from largestep.resources import Shape
 from largestep.sharpness import WHOLE, Hessian, top_eigenvalues
 from largestep.spec import Sharpness
 from largestep.store import Store
 from largestep.training import Grid
 
 #: Seconds that the timing of all shapes may take together, beside a few single steps of each.
-BUDGET = 3.0
+BUDGET = 1.5
 
 #: Seconds of a job beside its steps: start of Python and torch, files (measured: 4).
 START = 4.0
 
-#: Operations of a step from which one run tells the time of all: the CPU takes them in turn.
-_LARGE = 10**7
+#: Multiplications (n times weights) of a step of the runs that are timed together; the CPU takes
+#: larger ones in turn, so that one tells the time of all.
+_TOGETHER = 10**7
 
 #: A step around which no other is recorded, so that a timing holds steps alone.
 _FAR = 10**8 + 1
@@ -105,8 +106,9 @@ def wall_time(found: Iterable[Forecast], kind: str, cores: int, gpus: int) -> fl
 
 def seconds_per_step(shape: Shape, seconds: float) -> float:
     """Seconds of one step of one run among the shape's, from about `seconds` of training."""
-    alone = not shape.cuda and operations(shape) > _LARGE
-    runs = 1 if alone else shape.runs
+    runs = shape.runs
+    if not shape.cuda:
+        runs = min(runs, max(1, _TOGETHER // (shape.n * shape.weights)))
     problem, layers = _problem(shape, torch.float32 if shape.itemsize == 4 else torch.float64)
     weights = [layer.repeat(runs, 1, 1) for layer in layers]
     # So small that the weights stay where numbers are ordinary ones.

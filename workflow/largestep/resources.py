@@ -147,7 +147,7 @@ def minutes(shape: Shape, attempt: int = 1) -> int:
     Operations of one step, counted as 2 per multiplication and addition: two products with the
     Gram matrix's or the data's size for a two-layer net, three per layer for an MLP.
     """
-    work = operations(shape) * shape.runs
+    work = _operations(shape) * shape.runs
     if shape.cuda:
         step = work / CUDA_RATE + CUDA_CALL
     else:
@@ -178,7 +178,7 @@ def sharpness_minutes(shape: Shape, products: int, attempt: int = 1) -> int:
 
     The budget of products is an upper bound already; one costs two passes of training.
     """
-    each = 2 * operations(shape)
+    each = 2 * _operations(shape)
     each = each / CUDA_RATE + CUDA_CALL if shape.cuda else each / CPU_RATE + CPU_CALL
     seconds = START + each * products * shape.snapshots * shape.runs
     return min(LONGEST, math.ceil(attempt * seconds / 60))
@@ -190,7 +190,7 @@ def small(shape: Shape) -> bool:
     return light and not gpus(shape) and shape.threads == 1
 
 
-def operations(shape: Shape) -> float:
+def _operations(shape: Shape) -> float:
     """Floating-point operations of one run's step."""
     layers = shape.model.layer_shapes(shape.d)
     elementwise = 50 * shape.n * sum(out for out, _ in layers)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from largestep import comparison, provenance, tables
+from largestep import agreement, provenance, tables
+from largestep.agreement import Pair
 from largestep.base import UserError
-from largestep.comparison import Pair
 from largestep.files import replacing
 from largestep.stages.command import main
 
@@ -20,12 +20,12 @@ def run(arguments: argparse.Namespace) -> None:
     file = arguments.reference or Path("docs/reference", f"{folder.name}.json")
     runs = _runs(folder)
     if arguments.write:
-        content = comparison.reference(folder.name, runs, _made(folder, runs))
+        content = agreement.reference(folder.name, runs, _made(folder, runs))
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as partial:
             partial.write_text("".join(_lines(content)))
         return
-    pairs, notes = comparison.compare(_read(file), runs)
+    pairs, notes = agreement.compare(_read(file), runs)
     different = [pair for pair in pairs if not pair.agrees]
     print(f"{len(pairs) - len(different)} of {len(pairs)} quantities agree with {file}")
     for note in notes:

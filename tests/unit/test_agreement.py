@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from largestep import comparison, results, spec, tables
-from largestep.comparison import STEPS, VALUES, compare, reference
+from largestep import agreement, results, spec, tables
+from largestep.agreement import STEPS, VALUES, compare, reference
 from largestep.store import Store
 from largestep.training import Grid, train_grid
 
@@ -95,12 +95,12 @@ def test_oscillating_runs_agree_in_the_mean_over_their_seeds(kind, quantity):
 
     # Two samples of equal variance, against SciPy's test of their means.
     own = expected.copy()
-    quantile = stats.t.isf(comparison.FALSE_ALARM / 2, 4)
+    quantile = stats.t.isf(agreement.FALSE_ALARM / 2, 4)
     error = math.sqrt(2 / 3) * expected[quantity].std()
     for factor, found in [(0.99, set()), (1.01, {(None, quantity)})]:
         own[quantity] = expected[quantity] + factor * quantile * error
         p = stats.ttest_ind(expected[quantity], own[quantity]).pvalue
-        assert (p < comparison.FALSE_ALARM) == bool(found)
+        assert (p < agreement.FALSE_ALARM) == bool(found)
         assert differing(expected, own) == found
 
 
