@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _runs(folder: Path) -> pd.DataFrame:
     path = folder / "metrics/runs.parquet"
     if not path.is_file():
-        raise UserError(f"{path}: is missing; run make {folder.name} first")
+        raise UserError(f"{path}: is missing; make {folder.name} makes it")
     return tables.read(path)
 
 
