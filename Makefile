@@ -2,10 +2,12 @@
 
 PYTHON ?= python3
 PROFILE ?= default
+NAME ?= paper
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready$(if $(filter slurm,$(PROFILE)),-slurm)
 RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(GPU),--resources gpu=$(GPU))
+ESTIMATE := python -m largestep.stages.estimate $(if $(CORES),--cores $(CORES)) $(if $(GPU),--gpus $(GPU))
 
 .DEFAULT_GOAL := help
 
@@ -17,6 +19,7 @@ demo: $(READY) ## the whole graph on config/demo.yaml, offline, in minutes
 	@echo "Report: $(CURDIR)/results/demo/report.html"
 
 paper: $(READY) ## the whole graph on config/paper.yaml; DATA=<folder> where you have the images
+	$(if $(filter default,$(PROFILE)),@$(ESTIMATE) --configfile config/paper.yaml)
 	@$(RUN) --configfile config/paper.yaml
 	@echo "Report: $(CURDIR)/results/paper/report.html"
 
@@ -35,6 +38,9 @@ test-full: test ## and the tests that need many minutes
 
 claims: $(READY) ## verdicts of the last demo run; exit code 1 if a claim is violated
 	@python -m largestep.stages.verdicts --json results/demo/claims.json
+
+compare: $(READY) ## your paper run against docs/reference/; NAME=demo for the demo
+	@python -m largestep.stages.compare results/$(NAME)
 
 verify: $(READY) ## rehash everything in results/ against its record
 	@python -m largestep.stages.verify
@@ -68,4 +74,4 @@ clean: ## delete .venv and everything in results/
 	rm -rf .venv .snakemake
 	find results -mindepth 1 ! -name .gitkeep -delete
 
-.PHONY: help demo paper test test-slurm test-full claims verify store prune bench bench-quick setup clean
+.PHONY: help demo paper test test-slurm test-full claims compare verify store prune bench bench-quick setup clean

@@ -20,7 +20,7 @@ class Progress:
             return
         self.printed = now
         rate = (step - self.first) / (now - self.started)
-        left = _duration((self.steps - step) / rate) if rate else "?"
+        left = duration((self.steps - step) / rate) if rate else "?"
         print(
             f"{self.title}: step {step:,} of {self.steps:,}, {rate:,.0f} steps/s, {left} left",
             file=self.stream,
@@ -28,7 +28,8 @@ class Progress:
         )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """1 h 05 min, 3 min 20 s or 12 s."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,0 +1,197 @@
+"""An estimate is of the right size, and knows what the store holds already."""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from largestep import engine, estimate, spec
+from largestep.estimate import START, Forecast, forecast, seconds_per_step, wall_time
+from largestep.graph import Graph
+from largestep.layouts import Problem
+from largestep.record import Watch
+from largestep.resources import Shape
+from largestep.stages import estimate as stage
+from largestep.stages import train as train_stage
+from largestep.store import Store
+
+LEAKY = {"name": "leaky_softplus", "c": 0.5}
+XOR = {
+    "dataset": {"source": "xor"},
+    "model": {"kind": "two_layer", "width": 4, "activation": LEAKY},
+    "train": {"eta": [1, 20], "seeds": [0, 1, 2], "seeds_per_job": 2, "steps": 200},
+}
+DIGITS = {
+    "dataset": {"source": "digits", "classes": "odd_even", "n": 60},
+    "model": {"kind": "mlp", "widths": [8, 8], "activation": {"name": "gelu"}},
+    "train": {
+        "stepsize": [0.5],
+        "seeds": [0],
+        "steps": 30,
+        "dtype": "float32",
+        "record": {"snapshots": 4},
+    },
+    "sharpness": {},
+}
+
+
+def graph(**experiments: dict) -> Graph:
+    content = {"name": "tiny", "device": "cpu", "experiments": experiments}
+    return Graph(spec.parse(content, "tiny.yaml"), "tiny.yaml")
+
+
+def shape(content: dict) -> Shape:
+    found = spec.Experiment.model_validate(content)
+    return Shape.of(found, found.dataset.shape(Path()), 1, "cpu", 1)
+
+
+def margin(n: int, d: int, width: int, **train) -> dict:
+    return {
+        "dataset": {"source": "margin", "n": n, "d": d, "gamma": 0.05},
+        "model": {"kind": "two_layer", "width": width, "activation": LEAKY},
+        "train": {"eta": [1, 2], "seeds": [0], "steps": 100} | train,
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [XOR, margin(500, 400, 10), margin(900, 90, 10), DIGITS],
+    ids=["loop", "gram", "direct", "mlp"],
+)
+def test_a_step_takes_about_as_long_as_in_training(content):
+    found, experiment = shape(content), spec.Experiment.model_validate(content)
+    loaded = experiment.dataset.load(Path())
+    dtype = getattr(torch, experiment.train.dtype)
+    X, y = (torch.as_tensor(array, dtype=dtype) for array in (loaded.X, loaded.y))
+    head = experiment.model.head
+    head = None if head is None else torch.as_tensor(head, dtype=dtype)
+    problem = Problem(X, y, experiment.model.activation, head)
+    weights = [
+        torch.as_tensor(layer, dtype=dtype).repeat(found.runs, 1, 1)
+        for layer in experiment.model.initial_layers(found.d, 0)
+    ]
+    stepsizes = torch.tensor(experiment.stepsizes, dtype=torch.float64)
+    watch = Watch(torch.full_like(stepsizes, torch.nan), 0.0, experiment.model.order)
+    steps = 20_000 if content is XOR else 300
+
+    def train(count: int) -> float:
+        begun = time.perf_counter()
+        engine.train(problem, weights, stepsizes, count, watch)
+        return time.perf_counter() - begun
+
+    train(1)
+    measured = min(train(steps) for _ in range(3)) / steps / found.runs
+    estimated = min(seconds_per_step(found, 0.05) for _ in range(3))
+    # Recording is dense in so short a run, and the machine may be busy with other things.
+    assert measured / 20 < estimated < 10 * measured
+
+
+def test_large_problems_take_one_run_for_all():
+    large = shape(margin(2000, 1001, 10, eta=[1, 2, 3, 4]))
+    one = seconds_per_step(replace(large, runs=1), 0.05)
+    assert one / 5 < seconds_per_step(large, 0.05) < 5 * one
+
+
+def test_sharpness_is_bounded_by_its_products():
+    found = shape(DIGITS)
+    few, many = (
+        estimate.seconds_per_snapshot(found, spec.Sharpness(products=products))
+        for products in (50, 50_000)
+    )
+    assert 0 < few < many
+    assert estimate.seconds_per_snapshot(shape(XOR), spec.Sharpness()) < 1
+
+
+seconds = st.lists(st.floats(0, 1e6), max_size=9)
+
+
+@given(seconds, seconds, st.integers(1, 8), st.integers(1, 4))
+def test_jobs_share_the_machine(cpu, cuda, cores, gpus):
+    one = Forecast("a", 1, 0, 1, None, tuple(cpu), (), cuda=False)
+    other = replace(one, training=tuple(cuda), cuda=True)
+    total = wall_time([one, other], "training", cores, gpus)
+    both = [*cpu, *cuda]
+    assert max(both, default=0) <= total <= sum(both) + 1e-6
+    assert total >= max(sum(cpu) / cores, sum(cuda) / gpus) - 1e-6
+    assert wall_time([one], "training", 1, gpus) == pytest.approx(sum(cpu))
+    assert wall_time([one, other], "sharpness", cores, gpus) == 0
+
+
+def test_what_the_store_holds_is_not_trained_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "BUDGET", 0.05)
+    store, threads = Store(Path("results/store")), torch.get_num_threads()
+    fresh, digits = forecast(graph(xor=XOR, digits=DIGITS), store)
+    assert (fresh.runs, fresh.stored, fresh.steps) == (6, 0, 200)
+    assert len(fresh.training) == 2 and min(fresh.training) > START
+    assert fresh.training[0] - START == pytest.approx(4 * 200 * fresh.step)
+    assert not fresh.sharpness and len(digits.sharpness) == 1
+
+    train(graph(xor=XOR), "0-1")
+    begun, _ = forecast(graph(xor=XOR, digits=DIGITS), store)
+    assert (begun.runs, begun.stored, len(begun.training)) == (6, 4, 1)
+
+    train(graph(xor=XOR), "2")
+    (done,) = forecast(graph(xor=XOR), store)
+    assert (done.stored, done.step, done.training) == (6, None, ())
+
+    # More steps, of which the store holds the first.
+    longer = XOR | {"train": XOR["train"] | {"steps": 500}}
+    (more,) = forecast(graph(xor=longer), store)
+    assert more.stored == 0
+    assert [job - START for job in more.training] == pytest.approx(
+        [4 * 300 * more.step, 2 * 300 * more.step]
+    )
+
+    # Data that are damaged will be made again; until then nothing is known to be stored.
+    data = Path("results/data/xor.safetensors")
+    data.write_bytes(data.read_bytes()[:-1] + b"x")
+    assert forecast(graph(xor=XOR), store)[0].stored == 0
+    torch.set_num_threads(threads)
+
+
+def train(of: Graph, job: str) -> None:
+    """What the dataset and train rules do."""
+    experiment = of.config.experiments["xor"]
+    data = Path("results/data/xor.safetensors")
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.write_bytes(experiment.dataset.load(Path()).to_bytes())
+    outputs = {name: Path(name) for name in ("rows", "runs", "neurons", "snapshots")}
+    given = {
+        "experiment": "xor",
+        "spec": spec.to_json(experiment),
+        "seeds": experiment.train.jobs[job],
+        "device": "cpu",
+        "threads": 1,
+        "data": data,
+        "store": Path("results/store"),
+    }
+    train_stage.run(argparse.Namespace(**given, **outputs))
+
+
+def test_table_and_summary_say_what_is_expected():
+    row = Forecast("fig1", 6, 2, 25_000, 0.00123, (3600.0, 3720.0), (60.0,), cuda=False)
+    done = Forecast("fig4", 1, 1, 100, None, (), (), cuda=False)
+    _, first, second = stage.table([row, done]).splitlines()
+    assert " ".join(first.split()) == "fig1 6 2 25,000 1.2 ms 2 h 02 min 1 min 00 s"
+    assert second.split() == ["fig4", "1", "1", "100", "-", "-", "-"]
+    assert stage.summary(3660, 60, "2 cores") == (
+        "Estimate: about 1 h 01 min of training and up to 1 min 00 s of sharpness on 2 cores, "
+        "beside downloads and figures"
+    )
+    assert stage.summary(0, 0, "2 cores") == "Estimate: nothing is left to train"
+
+
+def test_data_sets_need_not_be_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "BUDGET", 0.05)
+    classes = ["airplane", "automobile"]
+    images = {"source": "cifar10", "classes": classes, "n": 20, "preprocessing": ["center"]}
+    (found,) = forecast(graph(images=XOR | {"dataset": images}), Store(tmp_path / "store"))
+    assert np.isfinite(found.training).all() and not list(tmp_path.iterdir())

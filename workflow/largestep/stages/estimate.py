@@ -1,0 +1,72 @@
+"""Say before a long run what it will take on this machine: runs, steps, time."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+from snakemake.utils import available_cpu_count
+
+from largestep import graph, spec
+from largestep.estimate import Forecast, forecast, wall_time
+from largestep.progress import duration
+from largestep.stages.command import main
+from largestep.store import Store
+
+
+def run(arguments: argparse.Namespace) -> None:
+    asked = graph.load(spec.read_yaml(arguments.configfile), [arguments.configfile])
+    asked.check_devices()
+    cores, gpus = arguments.cores or available_cpu_count(), arguments.gpus
+    found = forecast(asked, Store(Path("results/store")))
+    print(table(found))
+    training = wall_time(found, "training", max(1, cores // asked.config.threads), gpus)
+    sharpness = wall_time(found, "sharpness", cores, gpus)
+    print(summary(training, sharpness, _machine(cores, gpus if any(f.cuda for f in found) else 0)))
+
+
+def table(found: Iterable[Forecast]) -> str:
+    """A line for each experiment; times are those of its jobs one after another."""
+    rows = [
+        {
+            "experiment": f.experiment,
+            "runs": f.runs,
+            "in the store": f.stored,
+            "steps": f"{f.steps:,}",
+            "a step of a run": "-" if f.step is None else _brief(f.step),
+            "training": duration(sum(f.training)) if f.training else "-",
+            "sharpness, up to": duration(sum(f.sharpness)) if f.sharpness else "-",
+        }
+        for f in found
+    ]
+    return pd.DataFrame(rows).to_string(index=False)
+
+
+def summary(training: float, sharpness: float, machine: str) -> str:
+    if not training and not sharpness:
+        return "Estimate: nothing is left to train"
+    parts = []
+    if training:
+        parts.append(f"about {duration(training)} of training")
+    if sharpness:
+        parts.append(f"up to {duration(sharpness)} of sharpness")
+    return f"Estimate: {' and '.join(parts)} on {machine}, beside downloads and figures"
+
+
+def _machine(cores: int, gpus: int) -> str:
+    counts = {"core": cores, "GPU": gpus}
+    return " and ".join(f"{n} {noun}{'s' if n > 1 else ''}" for noun, n in counts.items() if n)
+
+
+def _brief(seconds: float) -> str:
+    """Two digits or more, in s, ms or us."""
+    unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if seconds >= s), ("us", 1e-6))
+    return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--configfile", type=Path, required=True, help="the configuration")
+    parser.add_argument("--cores", type=int, help="at a time; all of the machine's if not given")
+    parser.add_argument("--gpus", type=int, default=1, help="at a time")
+    main(run, parser)
