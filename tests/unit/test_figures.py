@@ -361,6 +361,7 @@ def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
             last = values[["step", quantity]].to_numpy()[-1]
             assert any(np.allclose(line[-1], last) for line in lines)
     assert [text.get_text() for text in drawn.legends[0].get_texts()][:2] == ["30", "1"]
+    assert r"step taken $m\,\eta$" in drawn.legends[0].get_title().get_text()
 
 
 def test_a_comparison_of_six_has_two_rows_for_each_panel():

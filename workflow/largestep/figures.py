@@ -122,7 +122,7 @@ def _finish(
         figure.text(0.06 / width, top, text, va="top", **look)
     figure.legend(
         handles=entries,
-        title=_legend_title(scenes[0]),
+        title=_legend_title(scenes),
         alignment="left",
         handlelength=1.6,
         loc="upper left",
@@ -165,12 +165,13 @@ def _title(specification: Specification, width: float) -> list[tuple[str, dict]]
     return lines
 
 
-def _legend_title(scene: Scene) -> str:
+def _legend_title(scenes: Sequence[Scene]) -> str:
     """What the stepsizes in the legend are: eta, or the step taken, eta with a tilde."""
-    count = len(scene.experiment.stepsizes)
+    count = len(scenes[0].experiment.stepsizes)
     some = f"\n{_MOST_ENTRIES} of {count} shown" if count > _MOST_ENTRIES else ""
-    if scene.by_eta:
-        m = scene.experiment.model.m
+    if scenes[0].by_eta:
+        widths = {scene.experiment.model.m for scene in scenes}
+        m = widths.pop() if len(widths) == 1 else "m"
         return rf"stepsize ${curves.ETA}$" + "\n" + rf"(step taken ${m}\,{curves.ETA}$)" + some
     return f"step taken ${curves.STEP_TAKEN}$" + some
 
