@@ -62,8 +62,9 @@ TINY = {
                 "record": {"snapshots": 4},
             },
             "sharpness": {},
+            "flow": {},
             "figure": {
-                "panels": ["loss", "test_accuracy", "sharpness"],
+                "panels": ["loss", "test_accuracy", "sharpness", "flow"],
                 "stand_in": "digits for MNIST",
             },
         },

@@ -72,6 +72,7 @@ def ideal(of: Experiment, data: Samples, stepsize: float, seed: int = 0) -> tupl
         "test_accuracy": np.full(len(t), 0.9),
         "moving_fraction": np.ones(len(t)),
         "sharpness": np.full(len(t), np.nan),
+        "flow_loss": np.full(len(t), np.nan),
     }
     facts = {
         "seed": seed,

@@ -14,6 +14,7 @@ from largestep.claims import activations, transition
 from largestep.claims.ledger import CLAIMS
 from largestep.claims.verdicts import Verdict
 from largestep.separation import hard_margin
+from largestep.spec import Flow
 
 CLAIM = {claim.id: claim for claim in CLAIMS}
 CASES = {}
@@ -594,6 +595,72 @@ def sharpening(broken):
 def test_without_sharpness_its_claims_do_not_apply():
     for claim in ("eos-unstable", "eos-stable", "progressive-sharpening"):
         assert verdicts(claim, build(XOR)) == {Verdict.NOT_APPLICABLE}
+
+
+# Gradient flow
+
+
+def near_flow(distance, etas=(0.1, 0.5, 1.0), rises=(), **settings):
+    """Runs whose loss is by `distance(stepsize)` off the flow's, at most: at time 1000."""
+    of = experiment("xor", etas)
+    of = of.model_copy(update={"flow": Flow(**settings)})
+
+    def change(facts, columns):
+        facts["increases"] = int(facts["eta"] in rises)
+        time = columns["step"] * facts["stepsize"]
+        bump = np.exp(-(np.log((time + 1) / 1000) ** 2))
+        columns["flow_loss"] = columns["loss"] * np.exp(-bump * distance(facts["stepsize"]))
+
+    return build(of, change)
+
+
+@case("flow-limit")
+def flow_limit(broken):
+    return near_flow(lambda stepsize: 1e-2 * stepsize ** (0.79 if broken else 0.81))
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"),
+    [(0, Verdict.VIOLATED), (0.5, Verdict.VIOLATED), (1, Verdict.HOLDS), (2, Verdict.VIOLATED)],
+)
+def test_the_order_at_which_the_flow_is_approached(power, expected):
+    assert verdicts("flow-limit", near_flow(lambda stepsize: 1e-2 * stepsize**power)) == {expected}
+
+
+def test_stepsizes_that_oscillate_or_nearly_do_are_not_compared():
+    def far(stepsize):
+        return 1e-2 * stepsize * (100 if stepsize >= 10 else 1)
+
+    assert verdicts("flow-limit", near_flow(far, (0.1, 0.5, 1.0))) == {Verdict.HOLDS}
+    assert verdicts("flow-limit", near_flow(far, (0.1, 0.5, 1.0, 2.0))) == {Verdict.VIOLATED}
+    rising = near_flow(far, (0.1, 0.5, 1.0, 2.0), rises=(2.0,))
+    assert verdicts("flow-limit", rising) == {Verdict.HOLDS}
+
+
+@pytest.mark.parametrize("rises", [(1.0,), (0.5, 1.0), (0.1, 0.5, 1.0)])
+def test_too_few_small_stepsizes_leave_the_flow_open(rises):
+    study = near_flow(lambda stepsize: 1e-2 * stepsize, rises=rises)
+    assert verdicts("flow-limit", study) == {Verdict.INCONCLUSIVE}
+
+
+def test_distances_within_the_error_of_the_flow_decide_nothing():
+    for tolerance, expected in ((9e-6, Verdict.HOLDS), (1.1e-5, Verdict.INCONCLUSIVE)):
+        study = near_flow(lambda stepsize: 1e-2 * stepsize, tolerance=tolerance)
+        assert verdicts("flow-limit", study) == {expected}
+
+
+def test_the_flow_is_compared_as_far_as_all_reach():
+    """Beyond, one run may be as far off as it likes: here where the budget has ended the flow."""
+
+    def change(facts, columns):
+        time = columns["step"] * facts["stepsize"]
+        off = 1e-2 * facts["stepsize"] * np.where(time > 2000, 1 / facts["stepsize"], 1)
+        reached = 2000 if facts["eta"] == 0.1 else 10**5
+        known = np.where(time <= reached, columns["loss"], np.nan)
+        columns["flow_loss"] = known * np.exp(-off)
+
+    of = experiment("xor", (0.1, 0.5, 1.0)).model_copy(update={"flow": Flow()})
+    assert verdicts("flow-limit", build(of, change)) == {Verdict.HOLDS}
 
 
 # Constants

@@ -199,6 +199,26 @@ def test_sharpness_is_drawn_where_it_is_known_with_the_edge_of_stability():
         assert np.allclose(points, [(t, 2 * stepsize / (1 + t)) for t in (1, 16, 64)])
 
 
+def test_gradient_flow_is_drawn_against_time_as_far_as_every_seed_gets():
+    drawn = scene(descend.XOR | {"train": {"eta": [1, 30], "seeds": [0, 1], "steps": 300}})
+    rows = drawn.trajectories
+    time, factor = rows["step"] * rows["stepsize"], 1 + 2.0 * rows["seed"]
+    end = np.where(rows["seed"] == 1, 500, 10**5)
+    rows = rows.assign(flow_loss=(factor / (1 + time)).where(time <= end))
+    ax = axes(Scene(drawn.experiment, rows, drawn.runs), "flow")
+    (limit,) = (line for line in ax.lines if line.get_label() == "gradient flow")
+    expected = np.unique(time[(time > 0) & (time <= 500)])
+    np.testing.assert_allclose(limit.get_xdata(), expected)
+    np.testing.assert_allclose(limit.get_ydata(), 2 / (1 + expected))
+    for stepsize, colour in drawn.palette.items():
+        drawn_times = np.unique(np.concatenate(lines_of(ax, colour, marker="None"))[:, 0])
+        own = rows["stepsize"] == stepsize
+        assert close(drawn_times, np.unique(time[own & (time > 0)]))
+    dots = np.vstack([data for c in drawn.palette.values() for data in lines_of(ax, c, marker="o")])
+    change = drawn.runs.groupby("stepsize")["last_increase_step"].median()
+    assert dots[0, 0] >= max(change * change.index) > 300, "marks are in time too"
+
+
 def test_without_test_data_the_accuracy_says_so():
     ax = axes(scene(), "test_accuracy")
     assert not ax.lines and [text.get_text() for text in ax.texts] == ["no test data"]

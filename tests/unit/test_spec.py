@@ -85,6 +85,8 @@ MISTAKES = [
     (f"{XOR}.train.record", {}, "fig2_xor.sharpness: needs train.record.snapshots"),
     (f"{XOR}.sharpness", None, "figure.panels: sharpness needs the experiment's sharpness: {}"),
     (f"{XOR}.sharpness.products", 3, "sharpness.products: must be greater than or equal to 50"),
+    (f"{XOR}.flow", None, "figure.panels: flow needs the experiment's flow: {}"),
+    (f"{XOR}.flow.evaluations", 3, "flow.evaluations: must be greater than or equal to 100"),
     ("name", "../x", "name: must match"),
     ("name", "/tmp/x", "name: must match"),
     ("name", "x" * 10**7, "name: must match"),

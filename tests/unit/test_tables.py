@@ -60,6 +60,25 @@ def test_sharpness_goes_to_its_row_whatever_the_order():
     assert filled.drop_columns("sharpness").equals(rows.drop_columns("sharpness"))
 
 
+def test_the_loss_of_the_flow_goes_to_every_row_of_its_seed_and_time():
+    rows = table(20).to_pandas()
+    rows = rows.assign(seed=rows["step"] % 2, stepsize=np.where(rows["step"] < 10, 0.1, 0.3))
+    rows = pa.Table.from_pandas(rows, schema=tables.TRAJECTORIES, preserve_index=False)
+    time = np.array(rows["stepsize"]) * np.array(rows["step"])
+    reached = np.unique(time[time < 3])
+    found = pd.DataFrame(
+        [(seed, t, 2 * t + seed) for seed in (0, 1) for t in reached],
+        columns=["seed", "time", "loss"],
+    )
+    filled = tables.with_flow(rows, found.sample(frac=1, random_state=0))
+    expected = [
+        2 * t + seed if t < 3 else None
+        for t, seed in zip(time, rows["seed"].to_pylist(), strict=True)
+    ]
+    assert filled["flow_loss"].to_pylist() == expected and None in expected
+    assert filled.drop_columns("flow_loss").equals(rows.drop_columns("flow_loss"))
+
+
 def test_reading_takes_the_rows_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "_GROUP", 4)
     parts = [table(10, "a"), table(5, "b", 100), table(3, "a", 200)]

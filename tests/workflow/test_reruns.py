@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -109,6 +110,27 @@ def test_a_variant_trains_alone_and_is_drawn_beside_its_base(rerun):
     rerun.content["comparisons"]["beside"]["title"] = "Side by side"
     rerun.configure()
     assert rerun.ran() == {"claims": 1, "figure": 1, "report": 1}
+
+
+def test_gradient_flow_is_computed_without_training(rerun):
+    digits, before = rerun.content["experiments"]["digits"], rerun.trajectories("digits")
+    assert before["flow_loss"].notna().all()
+    start = before[before["step"] == 0]
+    assert np.allclose(start["flow_loss"], start["loss"], rtol=1e-6)  # of a run in float32
+    digits["flow"] = {"tolerance": 1e-4}
+    rerun.configure()
+    counted = rerun.ran()
+    assert counted["flow"] == 1 and not {"train", "sharpness", "dataset"} & counted.keys()
+    after = rerun.trajectories("digits")
+    assert 0 < (after["flow_loss"] / before["flow_loss"] - 1).abs().max() < 1e-2
+    assert after.drop(columns="flow_loss").equals(before.drop(columns="flow_loss"))
+    table = pd.read_parquet(rerun.results / "flow/digits/seed=0.parquet")
+    assert set(table["time"]) == set(after["stepsize"] * after["step"])
+    del digits["flow"]
+    digits["figure"]["panels"].remove("flow")
+    rerun.configure()
+    assert not {"train", "sharpness"} & rerun.ran().keys()
+    assert rerun.trajectories("digits")["flow_loss"].isna().all()
 
 
 def test_a_new_seed_trains_alone(rerun):

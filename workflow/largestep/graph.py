@@ -116,6 +116,16 @@ class Graph:
         ]
 
     @property
+    def flow(self) -> list[str]:
+        """The tables of gradient flow, of those experiments that ask for it."""
+        return [
+            f"{self.results}/flow/{name}/seed={job}.parquet"
+            for name, experiment in self.config.experiments.items()
+            if experiment.flow
+            for job in experiment.train.jobs
+        ]
+
+    @property
     def snapshots(self) -> list[str]:
         """The weights that train jobs kept."""
         return [
@@ -146,7 +156,7 @@ class Graph:
         parts = [part for table in PARTS for part in self.parts(table)]
         claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
         ends = [*claims, *self.figures(*FORMATS), f"{self.results}/report.html"]
-        middle = [*parts, *self.snapshots, *self.sharpness, *self.metrics]
+        middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.metrics]
         return [*self.data, *self.facts, *middle, *ends]
 
     # Parameters
@@ -170,10 +180,13 @@ class Graph:
 
     def train_spec(self, wildcards) -> str:
         """All that training depends on: not the figure, not the seeds of other jobs."""
-        return self._job_spec(wildcards, sharpness=None)
+        return self._job_spec(wildcards, sharpness=None, flow=None)
 
     def sharpness_spec(self, wildcards) -> str:
-        return self._job_spec(wildcards)
+        return self._job_spec(wildcards, flow=None)
+
+    def flow_spec(self, wildcards) -> str:
+        return self._job_spec(wildcards, sharpness=None)
 
     def _job_spec(self, wildcards, **others) -> str:
         experiment = self.experiment(wildcards)
@@ -202,6 +215,13 @@ class Graph:
     def sharpness_minutes(self, wildcards, attempt: int) -> int:
         budget = self.experiment(wildcards).sharpness.products
         return resources.sharpness_minutes(self._shape(wildcards), budget, attempt)
+
+    def flow_memory(self, wildcards, attempt: int) -> int:
+        return resources.flow_memory(self._shape(wildcards), attempt)
+
+    def flow_minutes(self, wildcards, attempt: int) -> int:
+        gradients = self.experiment(wildcards).flow.evaluations * len(self.seeds(wildcards))
+        return resources.flow_minutes(self._shape(wildcards), gradients, attempt)
 
     def gpus(self, wildcards) -> int:
         return resources.gpus(self._shape(wildcards))

@@ -184,6 +184,30 @@ def sharpness_minutes(shape: Shape, products: int, attempt: int = 1) -> int:
     return min(LONGEST, math.ceil(attempt * seconds / 60))
 
 
+def flow_memory(shape: Shape, attempt: int = 1) -> int:
+    """Megabytes of the host's memory for gradient flow from the initial weights of a train job.
+
+    Derived by counting arrays, all in float64: the samples as read, hashed and converted; the
+    stages and interpolants of a Runge-Kutta step; the hidden units' outputs in a pass.
+    """
+    samples = 4 * 8 * (shape.n + shape.tests) * shape.d
+    hidden = shape.n * sum(out for out, _ in shape.model.layer_shapes(shape.d))
+    base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
+    total = base + samples + 8 * (40 * shape.weights + 10 * hidden)
+    return math.ceil(attempt * MEMORY_MARGIN * total / MB)
+
+
+def flow_minutes(shape: Shape, gradients: int, attempt: int = 1) -> int:
+    """Minutes for gradient flow, at most `LONGEST`.
+
+    The budget of gradients is an upper bound already; each recorded step takes one more.
+    """
+    each = _passes(shape)
+    each = each / CUDA_RATE + CUDA_CALL if shape.cuda else each / CPU_RATE + CPU_CALL
+    seconds = START + each * (gradients + _recorded(shape.steps) * shape.runs)
+    return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
 def small(shape: Shape) -> bool:
     """Whether the job is so small that a submission of its own is not worth it."""
     light = minutes(shape) <= SMALL_MINUTES and memory(shape) <= SMALL_MB
@@ -192,12 +216,19 @@ def small(shape: Shape) -> bool:
 
 def _operations(shape: Shape) -> float:
     """Floating-point operations of one run's step."""
-    layers = shape.model.layer_shapes(shape.d)
-    elementwise = 50 * shape.n * sum(out for out, _ in layers)
     if shape.gram:
-        return 2 * shape.n**2 * shape.model.m + elementwise
+        return 2 * shape.n**2 * shape.model.m + _elementwise(shape)
+    return _passes(shape)
+
+
+def _passes(shape: Shape) -> float:
+    """Floating-point operations of a gradient by the weights."""
     products = 4 if shape.model.kind == "two_layer" else 6
-    return products * shape.n * shape.weights + elementwise
+    return products * shape.n * shape.weights + _elementwise(shape)
+
+
+def _elementwise(shape: Shape) -> float:
+    return 50 * shape.n * sum(out for out, _ in shape.model.layer_shapes(shape.d))
 
 
 def _snapshots(steps: int, per_decade: int) -> int:

@@ -49,7 +49,7 @@ def trajectories(identity: pd.DataFrame, runs: list[Run]) -> pd.DataFrame:
     frame["step"] = np.concatenate([run.steps for run in runs])
     for column, values in zip(COLUMNS, np.concatenate([run.rows for run in runs]).T, strict=True):
         frame[column] = values
-    return frame.assign(sharpness=np.nan)
+    return frame.assign(sharpness=np.nan, flow_loss=np.nan)
 
 
 def summaries(identity: pd.DataFrame, grid: Grid, keys: list[str], runs: list[Run]) -> pd.DataFrame:

@@ -81,6 +81,20 @@ class Sharpness(Spec):
     )
 
 
+class Flow(Spec):
+    """Gradient flow, the limit of small stepsizes, by Runge-Kutta; changing it trains nothing.
+
+    It goes as far in time, which is stepsize x step, as the runs do, or as its budget lasts.
+    """
+
+    tolerance: float = Field(
+        1e-6, ge=1e-12, lt=1, description="of each step's error, in units of max(1, |weight|)"
+    )
+    evaluations: int = Field(
+        20_000, ge=100, le=10**8, description="budget of gradients per seed; then it ends"
+    )
+
+
 class Figure(Spec):
     """Which panels stand side by side in the experiment's figure, and what to see in them."""
 
@@ -102,6 +116,9 @@ class Experiment(Spec):
     sharpness: Sharpness | None = Field(
         None, description="`{}` computes it, with the defaults; needs train.record.snapshots"
     )
+    flow: Flow | None = Field(
+        None, description="`{}` computes gradient flow from the same weights, with the defaults"
+    )
     figure: Figure = Field(Figure(), description="how to draw it, and what it shows")
     variant_of: Name | None = Field(
         None,
@@ -122,6 +139,8 @@ class Experiment(Spec):
             raise ValueError("sharpness: needs train.record.snapshots (got 0)")
         if "sharpness" in self.figure.panels and self.sharpness is None:
             raise ValueError("figure.panels: sharpness needs the experiment's sharpness: {}")
+        if "flow" in self.figure.panels and self.flow is None:
+            raise ValueError("figure.panels: flow needs the experiment's flow: {}")
         if "test_accuracy" in self.figure.panels and not self.dataset.has_test:
             raise ValueError(
                 f"figure.panels: test_accuracy needs test data, which {self.dataset.source} lacks"

@@ -49,6 +49,7 @@ TRAJECTORIES = pa.schema(
         "test_accuracy": _float,  # null without test data
         "moving_fraction": _float,  # weights that the next update changes
         "sharpness": _float,  # largest eigenvalue of the loss's Hessian; null where not computed
+        "flow_loss": _float,  # gradient flow's, at time stepsize * step; null where not computed
     }
 )
 
@@ -103,6 +104,20 @@ SHARPNESS = pa.schema(
         "step": _int,
         "rank": _int,  # 1: the largest eigenvalue, the sharpness
         "eigenvalue": _float,  # null where the budget did not suffice or the run has diverged
+    }
+)
+
+#: One row per seed and time = stepsize * step of a recorded step, as far as the budget suffices.
+FLOW = pa.schema(
+    {
+        "experiment": _text,
+        "seed": _int,
+        "time": _float,
+        "loss": _float,
+        "margin": _float,
+        "normalized_margin": _float,
+        "param_norm": _float,
+        "evaluations": _int,  # gradients that it took to get there
     }
 )
 
@@ -161,12 +176,24 @@ def read(path: Path, **filters) -> pd.DataFrame:
 
 def with_sharpness(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
     """Rows of TRAJECTORIES with the sharpness that rows of SHARPNESS hold, in the same order."""
-    run = ["seed", "stepsize", "step"]
-    largest = found[found["rank"] == 1][[*run, "eigenvalue"]]
-    rows = trajectories.select(run).to_pandas().merge(largest, how="left", on=run, validate="1:1")
-    column = TRAJECTORIES.get_field_index("sharpness")
-    values = pa.array(rows["eigenvalue"], _float, from_pandas=True)
-    return trajectories.set_column(column, TRAJECTORIES.field(column), values)
+    largest = found[found["rank"] == 1].rename(columns={"eigenvalue": "sharpness"})
+    return _filled(trajectories, "sharpness", largest, ["seed", "stepsize", "step"])
+
+
+def with_flow(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
+    """Rows of TRAJECTORIES with the loss that rows of FLOW hold for their time, in their order."""
+    flow_loss = found.rename(columns={"loss": "flow_loss"})
+    return _filled(trajectories, "flow_loss", flow_loss, ["seed", "time"])
+
+
+def _filled(table: pa.Table, column: str, found: pd.DataFrame, keys: list[str]) -> pa.Table:
+    """Rows of TRAJECTORIES with a column taken from `found`; null where it lacks their `keys`."""
+    rows = table.select(["seed", "stepsize", "step"]).to_pandas()
+    rows["time"] = rows["stepsize"] * rows["step"]
+    rows = rows.merge(found[[*keys, column]], how="left", on=keys, validate="m:1")
+    place = TRAJECTORIES.get_field_index(column)
+    values = pa.array(rows[column], _float, from_pandas=True)
+    return table.set_column(place, TRAJECTORIES.field(place), values)
 
 
 def _regroup(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -2,6 +2,7 @@ rule metrics:
     input:
         parts=lambda wildcards: graph.parts(wildcards.table),
         sharpness=lambda wildcards: graph.sharpness if wildcards.table == "trajectories" else [],
+        flow=lambda wildcards: graph.flow if wildcards.table == "trajectories" else [],
     output:
         f"{graph.results}/metrics/{{table}}.parquet",
     log:
@@ -21,4 +22,4 @@ rule metrics:
     shell:
         "printf '%s\\n' {input.parts:q} | python -m largestep.stages.metrics"
         " --table {wildcards.table} --parts - --sharpness <(printf '%s\\n' {input.sharpness:q})"
-        " --out {output:q} --code {params.code} --log {log:q}"
+        " --flow <(printf '%s\\n' {input.flow:q}) --out {output:q} --code {params.code} --log {log:q}"

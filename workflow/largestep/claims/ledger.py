@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from largestep import samples, tables, theory
 from largestep.claims import (
     activations,
+    flow,
     horizon,
     neurons,
     phases,
@@ -35,6 +36,7 @@ _THEMES = (
     transition,
     horizon,
     sharpness,
+    flow,
     activations,
 )
 

@@ -6,6 +6,7 @@ PANELS = (
     "normalized_margin",
     "test_accuracy",
     "sharpness",
+    "flow",
     "neuron_margins",
     "theory_loss",
     "theory_norm",

@@ -17,11 +17,18 @@ SCHEMAS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    sharpness = {path.parts[-2:]: path for path in arguments.sharpness}  # experiment, job
+    sharpness, flow = (
+        {path.parts[-2:]: path for path in paths}  # by experiment and job
+        for paths in (arguments.sharpness, arguments.flow)
+    )
 
     def load(path: Path) -> pa.Table:
-        part, computed = tables.load(path), sharpness.get(path.parts[-2:])
-        return tables.with_sharpness(part, tables.read(computed)) if computed else part
+        part, job = tables.load(path), path.parts[-2:]
+        if job in sharpness:
+            part = tables.with_sharpness(part, tables.read(sharpness[job]))
+        if job in flow:
+            part = tables.with_flow(part, tables.read(flow[job]))
+        return part
 
     tables.concat(map(load, arguments.parts), SCHEMAS[arguments.table], arguments.out)
 
@@ -40,5 +47,6 @@ if __name__ == "__main__":
     parser.add_argument(
         "--sharpness", default=[], type=_listed, help="likewise, to fill trajectories from"
     )
+    parser.add_argument("--flow", default=[], type=_listed, help="likewise")
     parser.add_argument("--out", required=True, type=Path)
-    main(run, parser, reads=["parts", "sharpness"], writes=["out"])
+    main(run, parser, reads=["parts", "sharpness", "flow"], writes=["out"])

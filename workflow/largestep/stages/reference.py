@@ -26,7 +26,7 @@ paper states [P], what is derived [D], what is our choice [C].
 def render(schema: dict) -> str:
     """The reference as Markdown, from the JSON schema of the configuration."""
     parts = [INTRODUCTION, _section("Top level", schema)]
-    order = ("Experiment", "Train", "Record", "Sharpness", "Figure", "Comparison")
+    order = ("Experiment", "Train", "Record", "Sharpness", "Flow", "Figure", "Comparison")
     names = [*order, *sorted(schema["$defs"].keys() - set(order))]
     parts += [_section(name, schema["$defs"][name]) for name in names]
     return "\n".join(parts)

@@ -13,7 +13,7 @@ from largestep.fingerprint import closure
 from largestep.spec import Config
 from largestep.stages.command import main
 
-STAGES = ("dataset", "train", "sharpness", "metrics", "claims", "figure", "report")
+STAGES = ("dataset", "train", "sharpness", "flow", "metrics", "claims", "figure", "report")
 
 
 def run(arguments: argparse.Namespace) -> None:

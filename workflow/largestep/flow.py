@@ -1,0 +1,118 @@
+"""Gradient flow dw/dt = -grad L(w): where gradient descent leads as its stepsize goes to zero."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.integrate import RK45
+from torch import Tensor
+
+from largestep.layouts import SCALARS, Direct, Layers, Problem
+from largestep.models import AnyModel
+from largestep.record import row_steps
+from largestep.spec import Experiment
+
+
+class Landscape:
+    """Loss and gradient at flat float64 weights (P,), by the engine's own passes.
+
+    X (n, d) and y (n,): float64 tensors on one device; `initial`: an (out, in) array per layer.
+    """
+
+    def __init__(self, model: AnyModel, X: Tensor, y: Tensor, initial: Sequence[np.ndarray]):
+        head = None if model.head is None else torch.as_tensor(model.head).to(X)
+        weights = [torch.as_tensor(layer).to(X)[None] for layer in initial]
+        self.shapes = [layer.shape for layer in weights]
+        # A layout whose iterate is the weights, unlike `Gram`, for any size of the data.
+        kind = Layers if head is None else Direct
+        problem = Problem(X, y, model.activation, head)
+        self.layout = kind(problem, weights, torch.ones(1, dtype=X.dtype, device=X.device))
+        self.scalars = X.new_empty(len(SCALARS), 1)
+
+    def measure(self, w: np.ndarray) -> dict[str, float]:
+        """The engine's scalars (layouts.SCALARS) at w."""
+        parts = torch.as_tensor(w).split([shape.numel() for shape in self.shapes])
+        layers = [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        self.layout.load({f"layer{k}": layer for k, layer in enumerate(layers)})
+        self.layout.measure(self.scalars)
+        return dict(zip(SCALARS, self.scalars[:, 0].tolist(), strict=True))
+
+    def gradient(self, w: np.ndarray) -> np.ndarray:
+        """grad L(w), (P,)."""
+        self.measure(w)
+        return torch.cat([layer.flatten() for layer in self.layout.gradients()]).cpu().numpy()
+
+
+def follow(
+    landscape: Landscape,
+    start: np.ndarray,
+    times: Sequence[float],
+    tolerance: float,
+    evaluations: int,
+) -> Iterator[tuple[np.ndarray, int]]:
+    """The weights at each of the increasing `times`, and the gradients that it took to get there.
+
+    Runge-Kutta of order 5(4) with error control (Dormand and Prince); between its steps the
+    interpolant of order 4. `tolerance` is of each step's error, relative to a weight, absolute
+    for one below 1. Ends early where no step may begin any more: after `evaluations` gradients.
+    """
+    solver = RK45(
+        lambda time, w: -landscape.gradient(w),
+        0.0,
+        start,
+        times[-1],
+        rtol=tolerance,
+        atol=tolerance,
+    )
+    for time in times:
+        while solver.t < time and solver.status == "running" and solver.nfev < evaluations:
+            solver.step()
+        if solver.t < time:
+            return
+        yield (solver.dense_output()(time) if time else start), solver.nfev
+
+
+def times(experiment: Experiment) -> np.ndarray:
+    """The time, stepsize x step, of every row that any run of the experiment records."""
+    steps = row_steps(0, experiment.train.steps)
+    return np.unique(np.outer(experiment.stepsizes, steps))
+
+
+def along(
+    experiment: Experiment,
+    X: np.ndarray,
+    y: np.ndarray,
+    seeds: Sequence[int],
+    device: torch.device,
+    progress: Callable[[int], None] = lambda done: None,
+) -> pd.DataFrame:
+    """Rows of tables.FLOW, but for the experiment's name; float64 throughout.
+
+    `progress` hears how many gradients have been evaluated.
+    """
+    asked, model, rows, spent = experiment.flow, experiment.model, [], 0
+    inputs, labels = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in (X, y))
+    grid = times(experiment)
+    for seed in seeds:
+        initial = model.initial_layers(X.shape[1], seed)
+        landscape = Landscape(model, inputs, labels, initial)
+        start = np.concatenate([layer.ravel() for layer in initial])
+        path = follow(landscape, start, grid, asked.tolerance, asked.evaluations)
+        for time, (w, count) in zip(grid, path, strict=False):
+            found = landscape.measure(w)
+            norm = float(np.linalg.norm(w))
+            rows.append(
+                {
+                    "seed": seed,
+                    "time": time,
+                    "loss": found["loss"],
+                    "margin": found["margin"],
+                    "normalized_margin": found["margin"] / norm**model.order if norm else np.nan,
+                    "param_norm": norm,
+                    "evaluations": count,
+                }
+            )
+            progress(spent + count)
+        spent += count
+    return pd.DataFrame(rows)

@@ -1,0 +1,33 @@
+"""Gradient flow from the initial weights of one train job's seeds."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from largestep import flow, samples, tables
+from largestep.devices import choose_device
+from largestep.progress import Progress
+from largestep.spec import Experiment
+from largestep.stages.command import main
+
+
+def run(arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    experiment = Experiment.model_validate_json(arguments.spec)
+    X, y, _, _ = samples.read(arguments.data)
+    seeds = experiment.train.seeds
+    budget = len(seeds) * experiment.flow.evaluations
+    progress = Progress(f"flow {arguments.out.stem}, gradients", budget)
+    found = flow.along(experiment, X, y, seeds, choose_device(arguments.device), progress)
+    tables.write(found.assign(experiment=arguments.experiment), tables.FLOW, arguments.out)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--experiment", required=True, help="its name in the configuration")
+    parser.add_argument("--spec", required=True, help="the experiment as JSON")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--data", required=True, type=Path, help="a dataset stage's output")
+    parser.add_argument("--out", required=True, type=Path)
+    main(run, parser, reads=["data"], writes=["out"])

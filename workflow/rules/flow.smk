@@ -1,0 +1,32 @@
+rule flow:
+    input:
+        data=graph.dataset_file,
+        weights=graph.weight_file,
+    output:
+        f"{graph.results}/flow/{{experiment}}/seed={{job}}.parquet",
+    log:
+        f"{graph.results}/logs/flow/{{experiment}}/seed={{job}}.log",
+    benchmark:
+        f"{graph.results}/benchmarks/flow/{{experiment}}/seed={{job}}.tsv"
+    wildcard_constraints:
+        job="[^/.]+",
+    group:
+        graph.group
+    conda:
+        "../../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=graph.flow_memory,
+        runtime=graph.flow_minutes,
+        gpu=graph.gpus,
+        turn=1,
+    params:
+        spec=graph.flow_spec,
+        device=lambda wildcards: graph.config.device_of(wildcards.experiment),
+        code=fingerprint("stages.flow"),
+    message:
+        "Gradient flow of {wildcards.experiment}, seed {wildcards.job}"
+    shell:
+        "python -m largestep.stages.flow --experiment {wildcards.experiment:q}"
+        " --spec {params.spec:q} --device {params.device} --data {input.data:q}"
+        " --out {output:q} --code {params.code} --log {log:q}"
