@@ -18,6 +18,7 @@ from largestep import provenance, samples
 from largestep.base import UserError
 from largestep.devices import choose_device
 from largestep.engine import train
+from largestep.flow import Landscape
 from largestep.graph import Graph
 from largestep.layouts import Problem
 from largestep.record import Watch
@@ -43,10 +44,10 @@ _FAR = 10**8 + 1
 
 @dataclass(frozen=True)
 class Forecast:
-    """What an experiment still takes: seconds of each of its jobs, of either kind.
+    """What an experiment still takes: seconds of each of its jobs, of every kind.
 
     stored: its runs that the store holds; step: seconds of a step of one run, None where no run is
-    to be trained; sharpness: upper bounds, since they assume that all products are used.
+    to be trained; sharpness and flow: upper bounds, since they assume that budgets are used up.
     """
 
     experiment: str
@@ -56,6 +57,7 @@ class Forecast:
     step: float | None
     training: tuple[float, ...]
     sharpness: tuple[float, ...]
+    flow: tuple[float, ...]
     cuda: bool
 
 
@@ -72,11 +74,13 @@ def forecast(graph: Graph, store: Store) -> list[Forecast]:
     found = []
     for name, jobs in left.items():
         step = steps[_timed(shapes[name])] if name in waiting else None
-        unknown = [
-            runs for job, runs in jobs.items() if any(runs) or not _has_sharpness(graph, name, job)
-        ]
         asked, snapshots = config.experiments[name].sharpness, shapes[name].snapshots
-        each = seconds_per_snapshot(shapes[name], asked) if asked and unknown else None
+        unknown = [
+            runs
+            for job, runs in jobs.items()
+            if asked and (any(runs) or not _made(graph, "sharpness", name, job))
+        ]
+        each = seconds_per_snapshot(shapes[name], asked) if unknown else 0.0
         found.append(
             Forecast(
                 experiment=name,
@@ -85,7 +89,8 @@ def forecast(graph: Graph, store: Store) -> list[Forecast]:
                 steps=shapes[name].steps,
                 step=step,
                 training=tuple(START + sum(runs) * step for runs in jobs.values() if any(runs)),
-                sharpness=tuple(START + len(runs) * snapshots * each for runs in unknown if each),
+                sharpness=tuple(START + len(runs) * snapshots * each for runs in unknown),
+                flow=_flow(graph, name, shapes[name]),
                 cuda=shapes[name].cuda,
             )
         )
@@ -93,7 +98,7 @@ def forecast(graph: Graph, store: Store) -> list[Forecast]:
 
 
 def wall_time(found: Iterable[Forecast], kind: str, cores: int, gpus: int) -> float:
-    """Seconds until all jobs of a kind ("training" or "sharpness") are done, so many at a time.
+    """Seconds until all jobs of a kind (training, sharpness, flow) are done, so many at a time.
 
     Jobs on cores and on GPUs run side by side; either take at least as long as the longest one.
     """
@@ -143,6 +148,21 @@ def seconds_per_snapshot(shape: Shape, asked: Sharpness) -> float:
     v = torch.ones(found.size).to(problem.X)
     each = _elapsed(lambda: found.product(v), shape.cuda)
     return _elapsed(hessian, shape.cuda) + asked.products * each
+
+
+def _flow(graph: Graph, name: str, shape: Shape) -> tuple[float, ...]:
+    """Seconds of each job of gradient flow, at most: with all gradients that it may use."""
+    experiment = graph.config.experiments[name]
+    jobs = experiment.train.jobs.items() if experiment.flow else ()
+    missing = [seeds for job, seeds in jobs if not _made(graph, "flow", name, job)]
+    if not missing:
+        return ()
+    problem, layers = _problem(shape, torch.float64)
+    arrays = [layer.cpu().numpy() for layer in layers]
+    landscape = Landscape(shape.model, problem.X, problem.y, arrays)
+    w = np.concatenate([array.ravel() for array in arrays])
+    each = min(_elapsed(lambda: landscape.gradient(w), shape.cuda) for _ in range(2))
+    return tuple(START + len(seeds) * experiment.flow.evaluations * each for seeds in missing)
 
 
 class _Sketch(Problem):
@@ -223,5 +243,5 @@ def _left(graph: Graph, name: str, store: Store) -> dict[str, list[int]]:
     return left
 
 
-def _has_sharpness(graph: Graph, name: str, job: str) -> bool:
-    return Path(graph.results, "sharpness", name, f"seed={job}.parquet").is_file()
+def _made(graph: Graph, stage: str, name: str, job: str) -> bool:
+    return Path(graph.results, stage, name, f"seed={job}.parquet").is_file()

@@ -21,8 +21,12 @@ def run(arguments: argparse.Namespace) -> None:
     found = forecast(asked, Store(Path("results/store")))
     print(table(found))
     training = wall_time(found, "training", max(1, cores // asked.config.threads), gpus)
-    sharpness = wall_time(found, "sharpness", cores, gpus)
-    print(summary(training, sharpness, _machine(cores, gpus if any(f.cuda for f in found) else 0)))
+    sharpness, flow = (wall_time(found, kind, cores, gpus) for kind in ("sharpness", "flow"))
+    print(
+        summary(
+            training, sharpness, flow, _machine(cores, gpus if any(f.cuda for f in found) else 0)
+        )
+    )
 
 
 def table(found: Iterable[Forecast]) -> str:
@@ -36,21 +40,20 @@ def table(found: Iterable[Forecast]) -> str:
             "a step of a run": "-" if f.step is None else _brief(f.step),
             "training": duration(sum(f.training)) if f.training else "-",
             "sharpness, up to": duration(sum(f.sharpness)) if f.sharpness else "-",
+            "flow, up to": duration(sum(f.flow)) if f.flow else "-",
         }
         for f in found
     ]
     return pd.DataFrame(rows).to_string(index=False)
 
 
-def summary(training: float, sharpness: float, machine: str) -> str:
-    if not training and not sharpness:
+def summary(training: float, sharpness: float, flow: float, machine: str) -> str:
+    parts = [f"about {duration(training)} of training"] if training else []
+    bounds = {"sharpness": sharpness, "gradient flow": flow}
+    parts += [f"up to {duration(time)} of {what}" for what, time in bounds.items() if time]
+    if not parts:
         return "Estimate: nothing is left to train"
-    parts = []
-    if training:
-        parts.append(f"about {duration(training)} of training")
-    if sharpness:
-        parts.append(f"up to {duration(sharpness)} of sharpness")
-    return f"Estimate: {' and '.join(parts)} on {machine}, beside downloads and figures"
+    return f"Estimate: {', '.join(parts)} on {machine}, beside downloads and figures"
 
 
 def _machine(cores: int, gpus: int) -> str:
