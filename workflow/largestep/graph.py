@@ -83,7 +83,10 @@ class Graph:
 
     def begin(self) -> None:
         """Keep other runs out of these results for as long as this process lives."""
-        self._lock = locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
+        try:
+            self._lock = locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
+        except OSError as error:  # a disk that is full or read-only, or permissions
+            raise UserError(f"{error.filename}: {error.strerror}") from error
         self._begun = time.time()
 
     def failures(self) -> list[str]:
@@ -152,8 +155,25 @@ class Graph:
     # Parameters
 
     def to_json(self) -> str:
-        """The whole configuration."""
-        return spec.to_json(self.config)
+        """The whole configuration, less a data root that no data set reads."""
+        return spec.to_json(self._used)
+
+    @property
+    def judged(self) -> str:
+        """The configuration as verdicts depend on it: without the figures' words."""
+        experiments = {
+            name: experiment.model_copy(
+                update={"figure": spec.Figure(panels=experiment.figure.panels)}
+            )
+            for name, experiment in self._used.experiments.items()
+        }
+        return spec.to_json(self._used.model_copy(update={"experiments": experiments}))
+
+    @cached_property
+    def _used(self) -> spec.Config:
+        if any(dataset.uses_root for dataset in self.datasets.values()):
+            return self.config
+        return self.config.model_copy(update={"data_root": "data"})
 
     def experiment(self, wildcards) -> spec.Experiment:
         return self.config.experiments[wildcards.experiment]

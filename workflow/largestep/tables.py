@@ -134,29 +134,49 @@ def load(path: Path, **filters) -> pa.Table:
     Memory holds those rows and one group of the others. Raises Damaged if the file has changed
     since it was written.
     """
-    digest, chosen = hashlib.sha256(), []
-    try:
-        with pq.ParquetFile(path) as file:
-            chosen.append(file.schema_arrow.empty_table())
-            expected = file.metadata.metadata[_DIGEST.encode()].decode()
-            for k in range(file.num_row_groups):
-                group = file.read_row_group(k)
-                _add(digest, group)
-                for column, value in filters.items():
-                    group = group.filter(pc.field(column) == value)
-                chosen.append(group)
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise Damaged(path) from error
-    if digest.hexdigest() != expected:
-        raise Damaged(path)
+    chosen = []
+    for group in _groups(path):
+        for column, value in filters.items():
+            group = group.filter(pc.field(column) == value)
+        chosen.append(group)
     return pa.concat_tables(chosen)
 
 
 def read(path: Path, **filters) -> pd.DataFrame:
     """`load`, as a frame."""
     return load(path, **filters).to_pandas()
+
+
+def by_experiment(path: Path, names: Iterable[str]) -> Iterator[pd.DataFrame]:
+    """The rows of each experiment in turn.
+
+    Memory holds those of one. The whole file is checked first, as in `load`, and only once.
+    """
+    for _ in _groups(path):
+        pass
+    for name in names:
+        yield pq.read_table(
+            path, filters=pc.field("experiment") == name, partitioning=None
+        ).to_pandas()
+
+
+def _groups(path: Path) -> Iterator[pa.Table]:
+    """An empty table, then the file's groups of rows; in the end, Damaged if they have changed."""
+    digest = hashlib.sha256()
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file.schema_arrow.empty_table()
+            expected = file.metadata.metadata[_DIGEST.encode()].decode()
+            for k in range(file.num_row_groups):
+                group = file.read_row_group(k)
+                _add(digest, group)
+                yield group
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise Damaged(path) from error
+    if digest.hexdigest() != expected:
+        raise Damaged(path)
 
 
 def with_sharpness(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
