@@ -159,6 +159,23 @@ def trains(snakemake: subprocess.Popen) -> bool:
     return False
 
 
+def test_sigterm_ends_a_run_whatever_it_is_doing(project):
+    """Here Snakemake waits for a file of a finished job, and holds the lock of its scheduler."""
+    only_xor(project)
+    command = '"python -m largestep.stages.train'
+    project.edit("workflow/rules/train.smk", command, f'"touch done && exit 0; " {command}')
+    running = start(project, *TRAINING, "--latency-wait", "20")
+    while not (project.root / "done").exists():
+        assert running.poll() is None
+        time.sleep(0.05)
+    time.sleep(5)
+    running.terminate()
+    try:
+        assert running.wait(timeout=60) != 0
+    finally:
+        running.kill()
+
+
 def only_xor(project) -> None:
     project.content["experiments"] = {"xor": project.content["experiments"]["xor"]}
     project.configure()
