@@ -91,6 +91,12 @@ class Project:
         """Write `content` as the configuration."""
         (self.root / "tiny.yaml").write_text(yaml.safe_dump(self.content, sort_keys=False))
 
+    def configure_demo(self) -> None:
+        """Write config/demo.yaml as the configuration, for the CPU whatever this machine has."""
+        self.content = yaml.safe_load((self.root / "config/demo.yaml").read_text())
+        self.content["device"] = "cpu"
+        self.configure()
+
     def run(self, *options: str, environment=None, before=()) -> subprocess.CompletedProcess:
         """snakemake on the tiny configuration; output in .stdout, stderr included.
 

@@ -76,18 +76,11 @@ def check_killed(project, undisturbed, whom, moment):
     assert project.tables() == whole.tables()
 
 
-def configure_demo(project) -> None:
-    """The demo, on the processor whatever the machine has."""
-    project.content = yaml.safe_load((project.root / "config/demo.yaml").read_text())
-    project.content["device"] = "cpu"
-    project.configure()
-
-
 @pytest.fixture(scope="module")
 def whole_demo(tmp_path_factory):
     """An undisturbed demo: its tables, and the seconds that it took."""
     project = Project(tmp_path_factory.mktemp("demo"))
-    configure_demo(project)
+    project.configure_demo()
     begun = time.monotonic()
     project.ran()
     return project.tables(), time.monotonic() - begun
@@ -98,7 +91,7 @@ def whole_demo(tmp_path_factory):
 def test_a_demo_killed_at_five_moments(project, whole_demo, number):
     """Twenty kills all over the demo; each run after a kill is killed again, but the last."""
     expected, seconds = whole_demo
-    configure_demo(project)
+    project.configure_demo()
     pause = seconds / 10 * (0.5 + (number + 0.5) / 4)
     running = None
     for whom in ("stages", "snakemake", "both", "stages", "both"):
