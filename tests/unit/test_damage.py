@@ -1,12 +1,15 @@
 """A damaged file is noticed wherever the damage lies, and never used."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from largestep import samples, tables
-from largestep.base import Damaged
+from largestep.base import Damaged, UserError
+from largestep.models import TwoLayer
 from largestep.samples import Loaded
 from largestep.store import Run, Store
 
@@ -127,3 +130,20 @@ def test_equal_tables_have_equal_bytes(tmp_path):
     tables.concat([table, table], tables.RUNS, tmp_path / "joined")
     assert len(tables.read(tmp_path / "joined", experiment="a")) == 2
     assert len(tables.read(tmp_path / "joined", experiment="b")) == 0
+
+
+class Trap:
+    """What a pickle of it does when it is loaded."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("sprung"),)
+
+
+def test_a_pickle_is_never_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("weights.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    settings = {"kind": "two_layer", "width": 2, "activation": {"name": "gelu"}}
+    model = TwoLayer.model_validate(settings | {"initial_weights": "weights.npy"})
+    with pytest.raises(UserError, match=r"weights\.npy"):
+        model.initial_layers(2, 0)
+    assert not Path("sprung").exists()
