@@ -86,7 +86,7 @@ class Graph:
         try:
             self._lock = locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
         except OSError as error:  # a disk that is full or read-only, or permissions
-            raise UserError(f"{error.filename}: {error.strerror}") from error
+            raise UserError(f"{error.filename or self.results}: {error.strerror}") from error
         self._begun = time.time()
 
     def failures(self) -> list[str]:
