@@ -8,7 +8,7 @@ import sys
 
 from snakemake.utils import min_version
 
-from largestep import queue
+from largestep import queue, termination
 from largestep.base import UserError
 from largestep.fingerprint import fingerprint
 from largestep.graph import load
@@ -43,6 +43,7 @@ rule all:
 
 
 onstart:
+    termination.handle_apart()
     try:
         graph.begin()
     except UserError as error:

@@ -86,22 +86,31 @@ class Project:
 
     @property
     def results(self) -> Path:
-        return self.root / "results" / "tiny"
+        return self.root / "results" / self.content["name"]
 
     def configure(self) -> None:
         """Write `content` as the configuration."""
         (self.root / "tiny.yaml").write_text(yaml.safe_dump(self.content, sort_keys=False))
 
-    def run(self, *options: str, environment=None) -> subprocess.CompletedProcess:
-        """snakemake on the tiny configuration; output in .stdout, stderr included."""
+    def configure_demo(self) -> None:
+        """Write config/demo.yaml as the configuration, for the CPU whatever this machine has."""
+        self.content = yaml.safe_load((self.root / "config/demo.yaml").read_text())
+        self.content["device"] = "cpu"
+        self.configure()
+
+    def run(self, *options: str, environment=None, before=()) -> subprocess.CompletedProcess:
+        """snakemake on the tiny configuration; output in .stdout, stderr included.
+
+        before: a command that starts it, such as setpriv.
+        """
         return subprocess.run(
-            [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", *options],
+            [*before, sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", *options],
             cwd=self.root,
             env=self.environment | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=1200,
         )
 
     @property

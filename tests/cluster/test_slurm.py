@@ -11,6 +11,8 @@ import time
 import pytest
 from project import JOINED, Project, jobs
 
+from largestep import provenance, tables
+
 
 @pytest.fixture(scope="module")
 def at_home(tmp_path_factory) -> Project:
@@ -47,6 +49,52 @@ def test_small_grids_share_a_submission_large_ones_do_not(project, at_home):
     # In turn on the node: times add up, two of at least a minute. The large one is alone.
     assert 2 <= _minutes(small["TimeLimit"]) < 15 < _minutes(large["TimeLimit"])
     assert project.tables() == at_home.tables()
+
+
+@pytest.mark.slow
+def test_the_demo(project, demo):
+    """All of it: every train job from the queue with its resources, equal tables."""
+    project.before_training("echo $1 $CUDA_VISIBLE_DEVICES $SLURM_JOB_ID >> visible.txt")
+    project.configure_demo()
+    process = project.submit("--set-resources", "train:gpu=1", target="all")
+    assert process.returncode == 0, process.stdout
+    seen = [line.split() for line in (project.root / "visible.txt").read_text().splitlines()]
+    assert len(seen) == jobs(process.stdout)["train"] == 9
+    assert {experiment for experiment, _, _ in seen} == project.content["experiments"].keys()
+    assert {gpu for _, gpu, _ in seen} <= {"0", "1"}
+    submitted = {job["JobId"]: job for job in project.jobs()}
+    assert {job["JobState"] for job in submitted.values()} == {"COMPLETED"}
+    for job in {number for _, _, number in seen}:
+        assert submitted[job]["TresPerJob"] == "gres:gpu:1" and _asked(submitted[job], "cpu") == 1
+        assert 500 < _asked(submitted[job], "mem") < 3000
+        assert 2 <= _minutes(submitted[job]["TimeLimit"]) < 24 * 60
+    assert project.tables() == demo.tables()
+    assert (project.results / "report.html").exists()
+
+
+@pytest.fixture
+def demo(tmp_path_factory) -> Project:
+    """The demo without a cluster."""
+    project = Project(tmp_path_factory.mktemp("demo"))
+    project.configure_demo()
+    project.ran()
+    return project
+
+
+def test_what_the_command_line_configures_reaches_the_jobs(project):
+    """A job on the cluster reads the Snakefile again: with the same --config."""
+    del project.content["experiments"]["points"], project.content["experiments"]["digits"]
+    project.content["device"] = "cuda"
+    project.configure()
+    target = JOINED.replace("tiny", "other")
+    process = project.submit("--config", "name=other", "device=cpu", "threads=2", target=target)
+    assert process.returncode == 0, process.stdout
+    assert {job["JobState"] for job in project.jobs()} == {"COMPLETED"}
+    assert not project.results.exists()
+    runs = tables.read(project.root / "results/other/runs/xor/seed=0.runs.parquet")
+    assert set(runs["device"]) == {"cpu"}
+    record = provenance.read(project.root / "results/other/logs/train/xor/seed=0.log")
+    assert record["arguments"]["threads"] == "2"
 
 
 def _asked(job: dict[str, str], what: str) -> int:

@@ -1,12 +1,15 @@
 """A damaged file is noticed wherever the damage lies, and never used."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from largestep import samples, tables
-from largestep.base import Damaged
+from largestep.base import Damaged, UserError
+from largestep.models import TwoLayer
 from largestep.samples import Loaded
 from largestep.store import Run, Store
 
@@ -39,14 +42,19 @@ def damages(whole: bytes):
         yield whole[:length]
 
 
-def test_damaged_tables_are_refused(table):
-    whole, expected = table.read_bytes(), tables.load(table)
+@pytest.mark.parametrize(
+    "read",
+    [tables.load, lambda path: next(tables.by_experiment(path, ["xor"]))],
+    ids=["whole", "by experiment"],
+)
+def test_damaged_tables_are_refused(table, read):
+    whole, expected = table.read_bytes(), read(table)
     refused = 0
     for damaged in damages(whole):
         table.write_bytes(damaged)
         try:
             # Some bytes of the format mean nothing; then the contents are still right.
-            assert tables.load(table).equals(expected)
+            assert read(table).equals(expected)
         except Damaged:
             refused += 1
     assert refused > 100
@@ -127,3 +135,37 @@ def test_equal_tables_have_equal_bytes(tmp_path):
     tables.concat([table, table], tables.RUNS, tmp_path / "joined")
     assert len(tables.read(tmp_path / "joined", experiment="a")) == 2
     assert len(tables.read(tmp_path / "joined", experiment="b")) == 0
+
+
+def test_experiments_come_one_at_a_time_with_all_their_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_GROUP", 4)  # so that experiments share groups and span several
+    frame = pd.DataFrame({name: [None] * 23 for name in tables.RUNS.names})
+    frame["experiment"], frame["seed"] = ["a"] * 6 + ["b"] * 1 + ["c"] * 16, range(23)
+    tables.write(frame, tables.RUNS, path := tmp_path / "runs.parquet")
+    names = ["c", "a", "absent", "b"]
+    found = dict(zip(names, tables.by_experiment(path, names), strict=True))
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "c": 16,
+        "a": 6,
+        "absent": 0,
+        "b": 1,
+    }
+    for name, rows in found.items():
+        pd.testing.assert_frame_equal(rows, tables.read(path, experiment=name))
+
+
+class Trap:
+    """What a pickle of it does when it is loaded."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("sprung"),)
+
+
+def test_a_pickle_is_never_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("weights.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    settings = {"kind": "two_layer", "width": 2, "activation": {"name": "gelu"}}
+    model = TwoLayer.model_validate(settings | {"initial_weights": "weights.npy"})
+    with pytest.raises(UserError, match=r"weights\.npy"):
+        model.initial_layers(2, 0)
+    assert not Path("sprung").exists()

@@ -11,15 +11,17 @@ import time
 
 import psutil
 import pytest
+import yaml
+from project import Project
 
 from largestep import tables
+from largestep.store import Store
 
 
-def start(project) -> subprocess.Popen:
+def start(project, *options: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "2"]
-    # Only what trains: that is where time and state are.
     return subprocess.Popen(
-        [*command, "--until", "metrics"],
+        [*command, *options],
         cwd=project.root,
         env=project.environment,
         stdout=subprocess.DEVNULL,
@@ -38,6 +40,10 @@ def kill(whom: str, snakemake: subprocess.Popen) -> None:
                 victim.send_signal(signal.SIGKILL)
 
 
+#: Only what trains: that is where time and state are.
+TRAINING = ("--until", "metrics")
+
+
 def lengthen(project) -> None:
     """A configuration of some seconds of training, so that there is something to kill."""
     project.content["experiments"] = {"digits": project.content["experiments"]["digits"]}
@@ -47,12 +53,10 @@ def lengthen(project) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    from project import Project
-
     project = Project(tmp_path_factory.mktemp("undisturbed"))
     lengthen(project)
     begun = time.monotonic()
-    project.ran("--until", "metrics")
+    project.ran(*TRAINING)
     return project, time.monotonic() - begun
 
 
@@ -61,30 +65,51 @@ def test_killed_at_a_random_moment(project, undisturbed, whom):
     check_killed(project, undisturbed, whom, random.Random(whom).random())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(20))
-def test_killed_at_many_moments(project, undisturbed, number):
-    whom = ("stages", "snakemake", "both")[number % 3]
-    check_killed(project, undisturbed, whom, (number + 0.5) / 20)
-
-
 def check_killed(project, undisturbed, whom, moment):
     whole, seconds = undisturbed
     lengthen(project)
-    running = start(project)
+    running = start(project, *TRAINING)
     time.sleep(moment * seconds)
     kill(whom, running)
-    if whom != "stages":
-        running.wait()
-    else:
-        running.wait(timeout=120)
-    project.ran("--until", "metrics")
+    running.wait(timeout=120)
+    project.ran(*TRAINING)
     assert project.tables() == whole.tables()
 
 
-def test_a_second_run_at_the_same_time_refuses(project):
+@pytest.fixture(scope="module")
+def whole_demo(tmp_path_factory):
+    """An undisturbed demo: its tables, and the seconds that it took."""
+    project = Project(tmp_path_factory.mktemp("demo"))
+    project.configure_demo()
+    begun = time.monotonic()
+    project.ran()
+    return project.tables(), time.monotonic() - begun
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(4))
+def test_a_demo_killed_at_five_moments(project, whole_demo, number):
+    """Twenty kills all over the demo; each run after a kill is killed again, but the last."""
+    expected, seconds = whole_demo
+    project.configure_demo()
+    pause = seconds / 10 * (0.5 + (number + 0.5) / 4)
+    running = None
+    for whom in ("stages", "snakemake", "both", "stages", "both"):
+        until = time.monotonic() + pause
+        while time.monotonic() < until:  # a run whose stages were killed may end by itself
+            if running is None or running.poll() is not None:
+                running = start(project)
+            time.sleep(0.2)
+        kill(whom, running)
+        if whom != "stages":
+            running.wait()
+    project.ran()
+    assert project.tables() == expected
+
+
+def test_a_second_run_at_the_same_time_refuses(project, undisturbed):
     lengthen(project)
-    running = start(project)
+    running = start(project, *TRAINING)
     try:
         lock = project.results / ".lock"
         while not lock.exists():
@@ -97,6 +122,53 @@ def test_a_second_run_at_the_same_time_refuses(project):
         assert "Traceback" not in process.stdout
     finally:
         assert running.wait(timeout=120) == 0
+    assert project.tables() == undisturbed[0].tables()
+
+
+def test_two_configurations_train_the_same_runs_at_once(project, undisturbed):
+    lengthen(project)
+    project.ran("--until", "dataset")
+    names, together = ("one", "two"), False
+    for name in names:
+        project.content["name"] = name
+        (project.root / f"{name}.yaml").write_text(yaml.safe_dump(project.content))
+    both = [start(project, *TRAINING, "--configfile", f"{name}.yaml") for name in names]
+    while any(each.poll() is None for each in both):
+        together |= all(trains(each) for each in both)
+        time.sleep(0.05)
+    assert together and [each.returncode for each in both] == [0, 0]
+    for name in names:
+        project.content["name"] = name
+        assert project.tables() == undisturbed[0].tables()
+    store = Store(project.root / "results" / "store")
+    entries = list(store.folder.iterdir())
+    assert [len(list(entry.iterdir())) for entry in entries] == [1, 1]
+    assert [store.find(entry.name, 3000).last for entry in entries] == [3000, 3000]
+
+
+def trains(snakemake: subprocess.Popen) -> bool:
+    """Whether one of its jobs is training."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        stages = psutil.Process(snakemake.pid).children(recursive=True)
+        return any("largestep.stages.train" in stage.cmdline() for stage in stages)
+    return False
+
+
+def test_sigterm_ends_a_run_whatever_it_is_doing(project):
+    """Here Snakemake waits for a file of a finished job, and holds the lock of its scheduler."""
+    only_xor(project)
+    command = '"python -m largestep.stages.train'
+    project.edit("workflow/rules/train.smk", command, f'"touch done && exit 0; " {command}')
+    running = start(project, *TRAINING, "--latency-wait", "20")
+    while not (project.root / "done").exists():
+        assert running.poll() is None
+        time.sleep(0.05)
+    time.sleep(5)
+    running.terminate()
+    try:
+        assert running.wait(timeout=60) != 0
+    finally:
+        running.kill()
 
 
 def only_xor(project) -> None:
@@ -106,14 +178,12 @@ def only_xor(project) -> None:
 
 def trained(project) -> dict[str, str]:
     """The files of the XOR runs, after a run of the graph up to them."""
-    project.ran("--until", "metrics")
+    project.ran(*TRAINING)
     return {name: data for name, data in project.tables().items() if name.startswith("runs/xor/")}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> dict[str, str]:
-    from project import Project
-
     project = Project(tmp_path_factory.mktemp("whole"))
     only_xor(project)
     return trained(project)
@@ -167,11 +237,33 @@ def test_a_disk_that_takes_nothing_is_one_clear_line_and_no_harm(
     results = project.root / "results"
     with tmpfs(results, size):
         subprocess.run(["mount", "-o", f"remount,{mode}", str(results)], check=True)
-        process = project.run("--cores", "2", "--until", "metrics")
+        process = project.run("--cores", "2", *TRAINING)
         assert process.returncode != 0
         assert message in process.stdout
         subprocess.run(["mount", "-o", "remount,rw,size=64m", str(results)], check=True)
         assert trained(project) == whole
+
+
+bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+@pytest.mark.skipif(bool(bound) and not shutil.which("setpriv"), reason="root needs setpriv")
+@pytest.mark.parametrize("place", ["", "tiny", "store", "tiny/runs/xor"])
+def test_a_folder_without_permission_is_one_clear_line_and_no_harm(project, whole, place):
+    """Permissions bind root, too, where it gives up its privilege over them."""
+    only_xor(project)
+    folder = project.root / "results" / place
+    folder.mkdir(parents=True)
+    (folder / "kept").touch()  # Snakemake removes an empty folder of a failed job
+    folder.chmod(0o555)
+    process = project.run("--cores", "2", *TRAINING, before=bound)
+    assert process.returncode != 0
+    said = f"results/{place}".rstrip("/")
+    denied = [line for line in process.stdout.splitlines() if "Permission denied" in line]
+    assert denied and all(said in line for line in denied)
+    assert "Traceback" not in process.stdout and "Errno" not in process.stdout
+    folder.chmod(0o755)
+    assert trained(project) == whole
 
 
 @pytest.mark.parametrize("name", ["tiny/runs/xor/seed=1.parquet", "data/xor.safetensors"])
@@ -184,8 +276,8 @@ def test_damage_is_noticed_and_repaired_by_the_next_runs(project, whole, name):
     # Whatever reads the damaged file refuses it, and the next run makes it again.
     project.content["experiments"]["xor"]["train"]["eta"] = [1, 5, 20]
     project.configure()
-    project.run("--cores", "2", "--until", "metrics")
+    project.run("--cores", "2", *TRAINING)
     project.content["experiments"]["xor"]["train"]["eta"] = [1, 20]
     project.configure()
-    project.run("--cores", "2", "--until", "metrics")
+    project.run("--cores", "2", *TRAINING)
     assert trained(project) == whole

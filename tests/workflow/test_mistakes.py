@@ -1,6 +1,9 @@
 """A mistake in the configuration is one line of Snakemake's output, and leaves nothing behind."""
 
+import json
+
 import pytest
+import yaml
 
 DIGITS = {"source": "digits", "classes": "odd_even", "n": 60}
 
@@ -43,3 +46,46 @@ def test_a_mistake_is_one_line_and_leaves_nothing_behind(project, mistake):
     assert expected in said and (said.startswith(("tiny.yaml: ", "DATA=")))
     assert all(line.startswith("Using workflow specific profile") for line in others)
     assert not (project.root / "results").exists()
+
+
+def _many_stepsizes(text: str) -> str:
+    """Ten million of them; as JSON, which Snakemake reads in seconds where YAML takes minutes."""
+    content = yaml.safe_load(text)
+    content["experiments"]["xor"]["train"]["eta"] = [*range(1, 10**7 + 1)]
+    return json.dumps(content)
+
+
+HOSTILE = {
+    "name that climbs out": ("name: tiny", "name: ../../x", "tiny.yaml: name: must match"),
+    "absolute name": ("name: tiny", "name: /tmp/x", "tiny.yaml: name: must match"),
+    "experiment that climbs out": ("xor:", "../x:", "tiny.yaml: experiments.../x: must match"),
+    "object of Python's": (
+        "name: tiny",
+        "name: !!python/object/apply:os.mkdir [results]",
+        "not valid JSON or YAML",
+    ),
+    "text of 10 MB": ("name: tiny", f"name: {'x' * 10**7}", "tiny.yaml: name: must match"),
+    "key of 10 MB": ("name:", f"? {'x' * 10**7}\n: 1\nname:", "xxx...: is not a known key"),
+    "ten million stepsizes": (None, None, "train.eta: must have at most 20000 entries"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_configuration_is_one_line_and_writes_nothing(project, case):
+    old, new, expected = HOSTILE[case]
+    path = project.root / "tiny.yaml"
+    text = path.read_text()
+    path.write_text(text.replace(old, new, 1) if old else _many_stepsizes(text))
+    around = _files(project.root.parent)
+    process = project.run("--cores", "1")
+    assert process.returncode != 0
+    said = process.stdout.strip().splitlines()[-1]
+    assert expected in said and len(said) < 300
+    assert "Traceback" not in process.stdout
+    assert _files(project.root.parent) == around
+
+
+def _files(folder):
+    """Everything under a folder but what Python and Snakemake keep for themselves."""
+    own = {"__pycache__", ".snakemake"}
+    return {path for path in folder.rglob("*") if not own & set(path.parts)}

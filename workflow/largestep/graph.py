@@ -83,7 +83,10 @@ class Graph:
 
     def begin(self) -> None:
         """Keep other runs out of these results for as long as this process lives."""
-        self._lock = locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
+        try:
+            self._lock = locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
+        except OSError as error:  # a disk that is full or read-only, or permissions
+            raise UserError(f"{error.filename or self.results}: {error.strerror}") from error
         self._begun = time.time()
 
     def failures(self) -> list[str]:
@@ -162,8 +165,26 @@ class Graph:
     # Parameters
 
     def to_json(self) -> str:
-        """The whole configuration."""
-        return spec.to_json(self.config)
+        """The whole configuration, less a data root that no data set reads."""
+        return spec.to_json(self._used)
+
+    @property
+    def judged(self) -> str:
+        """The configuration as verdicts depend on it: without words and comparisons."""
+        experiments = {
+            name: experiment.model_copy(
+                update={"figure": spec.Figure(panels=experiment.figure.panels)}
+            )
+            for name, experiment in self._used.experiments.items()
+        }
+        judged = {"experiments": experiments, "comparisons": {}}
+        return spec.to_json(self._used.model_copy(update=judged))
+
+    @cached_property
+    def _used(self) -> spec.Config:
+        if any(dataset.uses_root for dataset in self.datasets.values()):
+            return self.config
+        return self.config.model_copy(update={"data_root": "data"})
 
     def experiment(self, wildcards) -> spec.Experiment:
         return self.config.experiments[wildcards.experiment]
@@ -191,7 +212,7 @@ class Graph:
     def _job_spec(self, wildcards, **others) -> str:
         experiment = self.experiment(wildcards)
         own = experiment.train.model_copy(update={"seeds": self.seeds(wildcards)})
-        changes = {"train": own, "figure": spec.Figure(), **others}
+        changes = {"train": own, "figure": spec.Figure(), "variant_of": None, **others}
         return spec.to_json(experiment.model_copy(update=changes))
 
     def seeds(self, wildcards) -> tuple[int, ...]:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +16,8 @@ from largestep.files import replacing
 
 _DIGEST = "largestep.sha256"  # in the file's metadata: the hash of its contents
 _GROUP = 2**17  # rows that are written, and read, at a time
+
+T = TypeVar("T")
 
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
@@ -149,29 +152,57 @@ def load(path: Path, **filters) -> pa.Table:
     Memory holds those rows and one group of the others. Raises Damaged if the file has changed
     since it was written.
     """
-    digest, chosen = hashlib.sha256(), []
+
+    def chosen(group: pa.Table) -> pa.Table:
+        for column, value in filters.items():
+            group = group.filter(pc.field(column) == value)
+        return group
+
+    return pa.concat_tables(_checked(path, chosen))
+
+
+def read(path: Path, **filters) -> pd.DataFrame:
+    """`load`, as a frame."""
+    return load(path, **filters).to_pandas()
+
+
+def by_experiment(path: Path, names: Iterable[str]) -> Iterator[pd.DataFrame]:
+    """The rows of each experiment in turn.
+
+    Memory holds those of one, and one group of the others. The whole file is checked first, and
+    once, as in `load`; where an experiment lies is learned there, not from the file's statistics,
+    which the check does not cover.
+    """
+    _, *held = _checked(path, lambda group: set(group["experiment"].unique().to_pylist()))
+    with pq.ParquetFile(path) as file:
+        for name in names:
+            found = [file.schema_arrow.empty_table()]
+            for k in (k for k, experiments in enumerate(held) if name in experiments):
+                found.append(file.read_row_group(k).filter(pc.field("experiment") == name))
+            yield pa.concat_tables(found).to_pandas()
+
+
+def _checked(path: Path, keep: Callable[[pa.Table], T]) -> list[T]:
+    """What `keep` makes of an empty table, then of each of the file's groups of rows.
+
+    Raises Damaged if the file has changed since it was written.
+    """
+    digest, kept = hashlib.sha256(), []
     try:
         with pq.ParquetFile(path) as file:
-            chosen.append(file.schema_arrow.empty_table())
+            kept.append(keep(file.schema_arrow.empty_table()))
             expected = file.metadata.metadata[_DIGEST.encode()].decode()
             for k in range(file.num_row_groups):
                 group = file.read_row_group(k)
                 _add(digest, group)
-                for column, value in filters.items():
-                    group = group.filter(pc.field(column) == value)
-                chosen.append(group)
+                kept.append(keep(group))
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise Damaged(path) from error
     if digest.hexdigest() != expected:
         raise Damaged(path)
-    return pa.concat_tables(chosen)
-
-
-def read(path: Path, **filters) -> pd.DataFrame:
-    """`load`, as a frame."""
-    return load(path, **filters).to_pandas()
+    return kept
 
 
 def with_sharpness(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:

@@ -15,7 +15,7 @@ rule claims:
     conda:
         "../../envs/environment.yaml"
     params:
-        config=graph.to_json(),
+        config=graph.judged,
         code=fingerprint("stages.claims"),
     message:
         "Judging the claims"

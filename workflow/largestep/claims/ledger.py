@@ -9,7 +9,6 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from largestep import samples, tables, theory
 from largestep.claims import (
@@ -76,14 +75,16 @@ CLAIMS = tuple(claim for theme in _THEMES for claim in claims_of(theme))
 def studies(
     config: Config, trajectories: Path, runs: Path, neurons: Path, data: Mapping[str, Path]
 ) -> Iterator[Study]:
-    """The configuration's experiments, one at a time; `data` has a file for each dataset's key."""
-    results = [tables.load(path) for path in (trajectories, runs, neurons)]
+    """The configuration's experiments; `data` has a file for each dataset's key.
+
+    Memory holds the rows of one experiment at a time.
+    """
+    results = [tables.by_experiment(p, config.experiments) for p in (trajectories, runs, neurons)]
     known: dict[str, Samples] = {}
-    for name, experiment in config.experiments.items():
+    for (name, experiment), *mine in zip(config.experiments.items(), *results, strict=True):
         key = experiment.dataset.key
         if key not in known:
             known[key] = Samples(*samples.read(data[key])[:2])
-        mine = (table.filter(pc.field("experiment") == name).to_pandas() for table in results)
         yield study(name, experiment, known[key], *mine)
 
 
