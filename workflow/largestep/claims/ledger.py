@@ -120,9 +120,9 @@ def entry(claim: Claim, found: list[Found], config: Config) -> dict:
 
     Variants have no say in it; what was found on them stands beside it.
     """
-    bases = {name for name, e in config.experiments.items() if e.variant_of is None}
-    beside = [pair for pair in found if pair[0] and pair[0] not in bases]
-    found = [pair for pair in found if pair not in beside]
+    variants = {name for name, e in config.experiments.items() if e.variant_of}
+    beside = [pair for pair in found if pair[0] in variants]
+    found = [pair for pair in found if pair[0] not in variants]
     counts = Counter(finding.verdict for _, finding in found)
     verdict = next((v for v in PRECEDENCE if counts[v]), Verdict.NOT_APPLICABLE)
     deciding = [(name, f) for name, f in found if f.verdict is verdict]
