@@ -125,6 +125,7 @@ def test_a_second_run_at_the_same_time_refuses(project, undisturbed):
     assert project.tables() == undisturbed[0].tables()
 
 
+@pytest.mark.slow
 def test_two_configurations_train_the_same_runs_at_once(project, undisturbed):
     lengthen(project)
     project.ran("--until", "dataset")
@@ -154,6 +155,7 @@ def trains(snakemake: subprocess.Popen) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_whatever_it_is_doing(project):
     """Here Snakemake waits for a file of a finished job, and holds the lock of its scheduler."""
     only_xor(project)
@@ -248,7 +250,10 @@ bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteu
 
 
 @pytest.mark.skipif(bool(bound) and not shutil.which("setpriv"), reason="root needs setpriv")
-@pytest.mark.parametrize("place", ["", "tiny", "store", "tiny/runs/xor"])
+@pytest.mark.parametrize(
+    "place",
+    ["tiny/runs/xor", *(pytest.param(p, marks=pytest.mark.slow) for p in ("", "tiny", "store"))],
+)
 def test_a_folder_without_permission_is_one_clear_line_and_no_harm(project, whole, place):
     """Permissions bind root, too, where it gives up its privilege over them."""
     only_xor(project)
