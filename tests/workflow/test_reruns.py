@@ -95,7 +95,7 @@ def test_a_new_stepsize_trains_alone(rerun):
     before = set((rerun.root / "results/store").iterdir())
     rerun.content["experiments"]["xor"]["train"]["eta"] = [1, 5, 20]
     rerun.configure()
-    counted = rerun.ran()
+    counted = rerun.ran("--until", "metrics")
     assert counted["train"] == 2 and "dataset" not in counted
     assert len(set((rerun.root / "results/store").iterdir()) - before) == 2  # a run per seed
 
@@ -106,7 +106,7 @@ def test_a_removed_stepsize_and_a_new_name_train_nothing(rerun):
     experiments["renamed"] = experiments.pop("xor")
     experiments["renamed"]["train"]["eta"] = [20]
     rerun.configure()
-    rerun.ran()
+    rerun.ran("--until", "metrics")
     assert set((rerun.root / "results/store").iterdir()) == before
 
 
@@ -115,7 +115,7 @@ def test_sharpness_is_computed_without_training(rerun):
     assert before["sharpness"].notna().sum() == 2 * 8  # steps 0, 1, 2, 3, 6, 10, 18, 30
     digits["sharpness"] = {"top": 2, "tolerance": 1e-9}
     rerun.configure()
-    counted = rerun.ran()
+    counted = rerun.ran("--until", "metrics")
     assert counted["sharpness"] == 1 and not {"train", "dataset"} & counted.keys()
     after = rerun.trajectories("digits")
     assert 0 < (after["sharpness"] / before["sharpness"] - 1).abs().max() < 1e-2
@@ -125,7 +125,7 @@ def test_sharpness_is_computed_without_training(rerun):
     del digits["sharpness"]
     digits["figure"]["panels"].remove("sharpness")
     rerun.configure()
-    assert "train" not in rerun.ran()
+    assert "train" not in rerun.ran("--until", "metrics")
     assert rerun.trajectories("digits")["sharpness"].isna().all()
 
 
@@ -149,7 +149,7 @@ def test_gradient_flow_is_computed_without_training(rerun):
     assert np.allclose(start["flow_loss"], start["loss"], rtol=1e-6)  # of a run in float32
     digits["flow"] = {"tolerance": 1e-4}
     rerun.configure()
-    counted = rerun.ran()
+    counted = rerun.ran("--until", "metrics")
     assert counted["flow"] == 1 and not {"train", "sharpness", "dataset"} & counted.keys()
     after = rerun.trajectories("digits")
     assert 0 < (after["flow_loss"] / before["flow_loss"] - 1).abs().max() < 1e-2
@@ -159,7 +159,7 @@ def test_gradient_flow_is_computed_without_training(rerun):
     del digits["flow"]
     digits["figure"]["panels"].remove("flow")
     rerun.configure()
-    assert not {"train", "sharpness"} & rerun.ran().keys()
+    assert not {"train", "sharpness"} & rerun.ran("--until", "metrics").keys()
     assert rerun.trajectories("digits")["flow_loss"].isna().all()
 
 
@@ -173,12 +173,12 @@ def test_more_steps_continue_and_equal_a_run_of_that_length(rerun, project):
     for one in (rerun, project):
         one.content["experiments"]["xor"]["train"]["steps"] = 300
         one.configure()
-        one.ran()
+        one.ran("--until", "claims")
     assert rerun.tables() == project.tables()
 
 
 def test_cores_do_not_change_a_byte(finished, project):
-    process = project.run("--cores", "1")
+    process = project.run("--cores", "1", "--until", "claims")
     assert process.returncode == 0
     assert project.tables() == finished.tables()
 
