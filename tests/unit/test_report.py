@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from largestep import report, spec, tables
+from largestep.durations import duration
 
 SVG = b"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:dc="http://purl.org/dc/elements/1.1/">
 <metadata><dc:description>Loss: it falls: always.
@@ -243,7 +244,7 @@ def test_what_is_missing_is_a_dash():
 
 @given(st.floats(0, 1e6))
 def test_durations_are_right_to_the_unit_shown(seconds):
-    text = report.duration(seconds)
+    text = duration(seconds)
     units = {"s": 1, "min": 60, "h": 3600}
     words = text.split()
     read = sum(float(n) * units[unit] for n, unit in zip(words[::2], words[1::2], strict=True))

@@ -219,6 +219,15 @@ def test_a_variant_survives_the_way_through_json():
             },
             "comparisons.all.experiments: b has other stepsizes",
         ),
+        (
+            {
+                "experiments": {"b": {"variant_of": "base"}},
+                "comparisons": {
+                    "all": {"experiments": {"base": "", "b": ""}, "panels": ["sharpness"]}
+                },
+            },
+            r"comparisons.all.panels: sharpness needs .* \(experiment base\)",
+        ),
     ],
 )
 def test_mistakes_in_variants_and_comparisons_are_one_line(parts, message):

@@ -3,6 +3,8 @@
 import sys
 import time
 
+from largestep.durations import duration
+
 INTERVAL = 2.0  # seconds between lines
 
 
@@ -26,12 +28,3 @@ class Progress:
             file=self.stream,
             flush=True,
         )
-
-
-def duration(seconds: float) -> str:
-    """1 h 05 min, 3 min 20 s or 12 s."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -13,6 +13,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from largestep.claims.verdicts import PRECEDENCE, Verdict
+from largestep.durations import duration
 from largestep.spec import Config, Experiment, differences
 
 _LARGEST_SVG = 300_000  # bytes; a larger one is shown as PNG, to keep the page light
@@ -225,16 +226,6 @@ def steps(value: float | None) -> str:
 def share(value: float | None) -> str:
     """A part of one, as percentage."""
     return _NOTHING if _is_missing(value) else f"{value:.1%}"
-
-
-def duration(seconds: float) -> str:
-    """12 s, 3 min 20 s, 2 h 05 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def some(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """The configuration as typed, frozen objects; everything below it reads these, never YAML."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -133,19 +133,27 @@ class Experiment(Spec):
             raise ValueError("train.eta: only a two_layer model has eta; give stepsize")
         if self.train.record.neurons and not two_layer:
             raise ValueError("train.record.neurons: only a two_layer model has neuron margins")
-        if "neuron_margins" in self.figure.panels and not self.train.record.neurons:
-            raise ValueError("figure.panels: neuron_margins needs train.record.neurons: true")
         if self.sharpness is not None and not self.train.record.snapshots:
             raise ValueError("sharpness: needs train.record.snapshots (got 0)")
-        if "sharpness" in self.figure.panels and self.sharpness is None:
-            raise ValueError("figure.panels: sharpness needs the experiment's sharpness: {}")
-        if "flow" in self.figure.panels and self.flow is None:
-            raise ValueError("figure.panels: flow needs the experiment's flow: {}")
-        if "test_accuracy" in self.figure.panels and not self.dataset.has_test:
-            raise ValueError(
-                f"figure.panels: test_accuracy needs test data, which {self.dataset.source} lacks"
-            )
+        if lack := self.lack(self.figure.panels):
+            raise ValueError(f"figure.panels: {lack}")
         return self
+
+    def lack(self, panels: Collection[str]) -> str | None:
+        """What one of the panels needs and this experiment does not have; None if it has all."""
+        needs = {
+            "neuron_margins": (self.train.record.neurons, "train.record.neurons: true"),
+            "sharpness": (self.sharpness, "the experiment's sharpness: {}"),
+            "flow": (self.flow, "the experiment's flow: {}"),
+            "test_accuracy": (
+                self.dataset.has_test,
+                f"test data, which {self.dataset.source} lacks",
+            ),
+        }
+        for panel, (there, what) in needs.items():
+            if panel in panels and not there:
+                return f"{panel} needs {what}"
+        return None
 
     @property
     def grid(self) -> tuple[str, tuple[float, ...]]:
@@ -218,6 +226,8 @@ class Config(Spec):
             for other, experiment in zip(comparison.experiments, compared, strict=True):
                 if experiment.grid != compared[0].grid:
                     raise ValueError(f"{place}.experiments: {other} has other stepsizes")
+                if lack := experiment.lack(comparison.panels):
+                    raise ValueError(f"{place}.panels: {lack} (experiment {other})")
         return self
 
     def only(self, figure: str) -> "Config":

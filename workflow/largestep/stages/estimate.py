@@ -8,8 +8,8 @@ import pandas as pd
 from snakemake.utils import available_cpu_count
 
 from largestep import graph, spec
+from largestep.durations import duration
 from largestep.estimate import Forecast, forecast, wall_time
-from largestep.progress import duration
 from largestep.stages.command import main
 from largestep.store import Store
 
