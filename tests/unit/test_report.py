@@ -277,7 +277,8 @@ def test_stage_gathers_the_files_of_a_run(tmp_path):
         (tmp_path / name).write_text(f"s\th:m:s\tmax_rss\n{row}\n")
     words = ["--config", spec.to_json(given.config), "--runs", tmp_path / "runs.parquet"]
     words += ["--figures", *files, "--facts", *facts, "--claims", tmp_path / "claims.json"]
-    words += ["--times", tmp_path / "benchmarks", tmp_path / "data", "--out", tmp_path / "a.html"]
+    words += ["--times", tmp_path / "benchmarks", tmp_path / "data", "--html", tmp_path / "a.html"]
+    words += ["--markdown", tmp_path / "a.md"]
     command = [sys.executable, "-m", "largestep.stages.report", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -285,3 +286,4 @@ def test_stage_gathers_the_files_of_a_run(tmp_path):
     for text in ("1 claim ", "from xor", "412 MiB", "2.5 s", "matplotlib", "torch"):
         assert text in page.text
     assert "999" not in page.text and "16 min 39 s" not in page.text
+    assert "1 claim" in (tmp_path / "a.md").read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ def test_everything_is_there(finished):
         "figures/points.pdf",
         "figures/digits.png",
         "report.html",
+        "report.md",
     ]
     for name in expected:
         assert (finished.results / name).stat().st_size > 0

@@ -158,7 +158,8 @@ class Graph:
         """Every file of the graph, intermediate ones too: a lost one is then always made again."""
         parts = [part for table in PARTS for part in self.parts(table)]
         claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
-        ends = [*claims, *self.figures(*FORMATS), f"{self.results}/report.html"]
+        reports = [f"{self.results}/report.{kind}" for kind in ("html", "md")]
+        ends = [*claims, *self.figures(*FORMATS), *reports]
         middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.metrics]
         return [*self.data, *self.facts, *middle, *ends]
 

@@ -4,13 +4,17 @@ rule report:
         claims=f"{graph.results}/claims.json",
         figures=graph.figures("svg", "png"),
         facts=graph.facts,
-        template=multiext("workflow/largestep/templates/report", ".html", ".css"),
+        template=[
+            f"workflow/largestep/templates/{name}"
+            for name in ("report.html", "report.css", "summary.md")
+        ],
     output:
-        report(
+        html=report(
             f"{graph.results}/report.html",
             category="Report",
             caption="../report/report.rst",
         ),
+        markdown=f"{graph.results}/report.md",
     log:
         f"{graph.results}/logs/report.log",
     benchmark:
@@ -27,5 +31,5 @@ rule report:
     shell:
         "python -m largestep.stages.report --config {params.config:q}"
         " --runs {input.runs:q} --claims {input.claims:q} --figures {input.figures:q}"
-        " --facts {input.facts:q} --times {params.times:q} --out {output:q}"
+        " --facts {input.facts:q} --times {params.times:q} --html {output.html:q} --markdown {output.markdown:q}"
         " --code {params.code} --log {log:q}"

@@ -1,4 +1,4 @@
-"""Write the report of a finished run."""
+"""Write the report of a finished run, as a page and as Markdown."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from largestep import provenance, report, tables
+from largestep import provenance, report, summary, tables
 from largestep.files import replacing
 from largestep.fingerprint import closure
 from largestep.spec import Config
@@ -35,8 +35,12 @@ def run(arguments: argparse.Namespace) -> None:
         commit=provenance.commit(),
         finished=datetime.now(UTC),
     )
-    with replacing(arguments.out) as partial:
-        partial.write_text(report.html(contents), encoding="utf-8")
+    for path, text in (
+        (arguments.html, report.html(contents)),
+        (arguments.markdown, summary.markdown(contents)),
+    ):
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
 
 
 def _times(folders: list[Path], datasets: set[str]) -> pd.DataFrame:
@@ -77,6 +81,7 @@ if __name__ == "__main__":
         "--times", type=Path, nargs="*", default=[], help="folders of Snakemake's benchmarks"
     )
     parser.add_argument("--claims", type=Path, help="claims.json")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--html", type=Path, required=True)
+    parser.add_argument("--markdown", type=Path, required=True)
     inputs = ["figures", "runs", "facts"]
-    main(run, parser, reads=inputs, writes=["out"])
+    main(run, parser, reads=inputs, writes=["html", "markdown"])
