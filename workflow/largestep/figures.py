@@ -62,8 +62,8 @@ def compare(comparison: Comparison, scenes: Sequence[Scene]) -> Figure:
         plates += [_Plate(panel, *named) for named in zip(scenes, names, strict=True)] + blanks
     figure, axes = _canvas(plates, columns)
     per_panel = len(scenes) + len(blanks)
-    for first in range(0, len(axes), per_panel):
-        _equalise(axes[first : first + len(scenes)], columns)
+    for begin in range(0, len(axes), per_panel):
+        _equalise(axes[begin : begin + len(scenes)], columns)
     first = scenes[0].experiment
     names = dict(zip(first.stepsizes, map("{:g}".format, first.grid[1]), strict=True))
     return _finish(figure, axes, comparison, scenes, names)

@@ -22,11 +22,8 @@ def run(arguments: argparse.Namespace) -> None:
     print(table(found))
     training = wall_time(found, "training", max(1, cores // asked.config.threads), gpus)
     sharpness, flow = (wall_time(found, kind, cores, gpus) for kind in ("sharpness", "flow"))
-    print(
-        summary(
-            training, sharpness, flow, _machine(cores, gpus if any(f.cuda for f in found) else 0)
-        )
-    )
+    machine = _machine(cores, gpus if any(f.cuda for f in found) else 0)
+    print(summary(training, sharpness, flow, machine))
 
 
 def table(found: Iterable[Forecast]) -> str:
