@@ -44,6 +44,7 @@ def markdown(contents: Contents) -> str:
         experiments=shown,
         comparisons=config.comparisons,
         settings={name: setting(experiment) for name, experiment in shown.items()},
+        panels=dict(c for image in contents.figures.values() for c in image.captions),
         tables={name: table(e, runs[runs["experiment"] == name]) for name, e in shown.items()},
         found={name: list(_found(contents.claims, name)) for name in shown},
         verdicts=tally({claim["verdict"]: 1} for claim in contents.claims),
