@@ -2,6 +2,7 @@ import itertools
 import subprocess
 import sys
 from argparse import Namespace
+import math
 from importlib import import_module
 
 import descend
@@ -382,6 +383,29 @@ def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
             assert any(np.allclose(line[-1], last) for line in lines)
     assert [text.get_text() for text in drawn.legends[0].get_texts()][:2] == ["30", "1"]
     assert r"step taken $m\,\eta$" in drawn.legends[0].get_title().get_text()
+
+
+def test_margins_are_cut_and_scaled_for_all_experiments_of_a_comparison_together():
+    config = spec.parse(VARIANTS, "test")
+    comparison = config.comparisons["all"].model_copy(
+        update={
+            "experiments": {"a": "separates", "b": "never does"},
+            "panels": ["normalized_margin"],
+        }
+    )
+    separates, never = scene(), scene()
+    separates.trajectories["normalized_margin"] *= 1e-3
+    never.trajectories["normalized_margin"] = -0.5
+    with style.theme():
+        drawn = figures.compare(comparison, [separates, never])
+    highest = separates.trajectories["normalized_margin"].max()
+    for ax in drawn.axes:
+        low, high = ax.get_ylim()
+        assert 0 < highest < high < 1.2 * highest and -0.5 * highest < low < 0
+        formatted = ax.yaxis.get_major_formatter()(high, 0)
+        assert 1 <= float(formatted) < 10
+        exponents = [text.get_text() for text in ax.texts if "times" in text.get_text()]
+        assert exponents == [rf"$\times 10^{{{math.floor(math.log10(high))}}}$"]
 
 
 def test_a_comparison_of_six_has_two_rows_for_each_panel():

@@ -46,6 +46,8 @@ def draw(scene: Scene) -> Figure:
     rows = math.ceil(len(panels) / _COLUMNS)
     plates = [_Plate(panel, scene, panel.TITLE) for panel in panels]
     figure, axes = _canvas(plates, math.ceil(len(panels) / rows))
+    for panel, ax in zip(panels, axes, strict=False):
+        _label(panel, [ax])
     return _finish(figure, axes, scene.experiment.figure, [scene], _names(scene))
 
 
@@ -62,8 +64,10 @@ def compare(comparison: Comparison, scenes: Sequence[Scene]) -> Figure:
         plates += [_Plate(panel, *named) for named in zip(scenes, names, strict=True)] + blanks
     figure, axes = _canvas(plates, columns)
     per_panel = len(scenes) + len(blanks)
-    for begin in range(0, len(axes), per_panel):
-        _equalise(axes[begin : begin + len(scenes)], columns)
+    for panel, begin in zip(panels, range(0, len(axes), per_panel), strict=True):
+        alike = axes[begin : begin + len(scenes)]
+        _equalise(panel, alike, columns)
+        _label(panel, alike)
     first = scenes[0].experiment
     names = dict(zip(first.stepsizes, map("{:g}".format, first.grid[1]), strict=True))
     return _finish(figure, axes, comparison, scenes, names)
@@ -83,15 +87,25 @@ def _canvas(plates: Sequence[_Plate | None], columns: int) -> tuple[Figure, list
     return figure, list(axes)
 
 
-def _equalise(axes: Sequence[Axes], columns: int) -> None:
+def _equalise(panel: ModuleType, axes: Sequence[Axes], columns: int) -> None:
     """One range of values for all axes of a panel; labels at the left and at the bottom only."""
     lows, highs = zip(*(ax.get_ylim() for ax in axes), strict=True)
-    for place, ax in enumerate(axes):
+    for ax in axes:
         ax.set_ylim(min(lows), max(highs))
+    if hasattr(panel, "cut"):
+        panel.cut(*axes)
+    for place, ax in enumerate(axes):
         if place % columns:
             ax.set_ylabel("")
         if place + columns < len(axes):
             ax.set_xlabel("")
+
+
+def _label(panel: ModuleType, axes: Iterable[Axes]) -> None:
+    """What a panel writes once its axes have their limits."""
+    if hasattr(panel, "label"):
+        for ax in axes:
+            panel.label(ax)
 
 
 def _finish(

@@ -49,6 +49,7 @@ def trajectories(identity: pd.DataFrame, runs: list[Run]) -> pd.DataFrame:
     frame["step"] = np.concatenate([run.steps for run in runs])
     for column, values in zip(COLUMNS, np.concatenate([run.rows for run in runs]).T, strict=True):
         frame[column] = values
+    _drop_beyond_divergence(frame, "loss", "train_accuracy", "test_accuracy")
     return frame.assign(sharpness=np.nan, flow_loss=np.nan)
 
 
@@ -59,7 +60,7 @@ def summaries(identity: pd.DataFrame, grid: Grid, keys: list[str], runs: list[Ru
     frozen_steps = np.array([_first_frozen(run) for run in runs])
     diverged = found["diverged_step"] >= 0
     frozen = ~diverged & (frozen_steps >= 0)
-    return identity.assign(
+    frame = identity.assign(
         key=keys,
         dtype=grid.dtype,
         device=grid.device.type,
@@ -71,6 +72,8 @@ def summaries(identity: pd.DataFrame, grid: Grid, keys: list[str], runs: list[Ru
         **{name: _count(found[name]) for name in _COUNTS},
         **{name: np.where(np.isfinite(found[name]), found[name], np.nan) for name in _EXTREMES},
     )
+    _drop_beyond_divergence(frame, "final_loss", "final_train_accuracy", "final_test_accuracy")
+    return frame
 
 
 def neurons(identity: pd.DataFrame, grid: Grid, runs: list[Run]) -> pd.DataFrame:
@@ -91,6 +94,11 @@ def snapshots(keys: list[str], runs: list[Run]) -> dict[str, np.ndarray]:
         for key, run in zip(keys, runs, strict=True)
         for name, tensor in run.snapshots.items()
     }
+
+
+def _drop_beyond_divergence(frame: pd.DataFrame, loss: str, *accuracies: str) -> None:
+    """Where the outputs are no numbers, none of them counts as right: no accuracy, not one of 0."""
+    frame.loc[~np.isfinite(frame[loss].astype(float)), list(accuracies)] = np.nan
 
 
 def _repeated(identity: pd.DataFrame, times: list[int]) -> pd.DataFrame:

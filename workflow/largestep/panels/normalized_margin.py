@@ -21,11 +21,10 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.axhline(0, color=style.FAINT, linewidth=0.8, zorder=1)
     for reference in references.normalized_margin(scene.experiment):
         _line(ax, reference)
-    curves.draw(ax, scene, scene.trajectories["normalized_margin"], limits=_cut)
+    curves.draw(ax, scene, scene.trajectories["normalized_margin"], limits=cut)
     order = scene.experiment.model.order
     power = "" if order == 1 else f"^{order}"
     ax.set(xlabel="step $t$", ylabel=rf"$\min_i\,y_i f(w_t; x_i)\;/\;\|w_t\|{power}$")
-    _scale(ax)
 
 
 def _line(ax: Axes, reference: references.Reference) -> None:
@@ -42,15 +41,17 @@ def _line(ax: Axes, reference: references.Reference) -> None:
     )
 
 
-def _cut(ax: Axes) -> None:
-    """Where margins turn positive, leave the larger part of the axis to them."""
-    lowest, highest = ax.dataLim.intervaly
+def cut(*axes: Axes) -> None:
+    """Where margins turn positive, leave the larger part of the axes to them."""
+    lows, highs = zip(*(ax.dataLim.intervaly for ax in axes), strict=True)
+    lowest, highest = min(lows), max(highs)
     if highest > 0:
         below = min(max(-lowest, 0.05 * highest), 0.35 * highest)
-        ax.set_ylim(-1.06 * below, 1.08 * highest)
+        for ax in axes:
+            ax.set_ylim(-1.06 * below, 1.08 * highest)
 
 
-def _scale(ax: Axes) -> None:
+def label(ax: Axes) -> None:
     """Take a small power of ten out of the tick labels, and write it inside the axes."""
     exponent = math.floor(math.log10(max(map(abs, ax.get_ylim()))))
     if exponent < -2:

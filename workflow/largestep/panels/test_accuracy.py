@@ -8,8 +8,8 @@ from largestep.panels import curves
 
 TITLE = "Test accuracy"
 CAPTION = (
-    "The share of test samples classified rightly. Compare stepsizes at the same step: at "
-    "convergence their difference is of the size of the spread between seeds."
+    "The share of test samples classified rightly. Compare stepsizes at the same step, and their "
+    "difference with the spread between seeds."
 )
 
 
