@@ -1,8 +1,8 @@
 import itertools
+import math
 import subprocess
 import sys
 from argparse import Namespace
-import math
 from importlib import import_module
 
 import descend
