@@ -393,17 +393,21 @@ def test_margins_are_cut_and_scaled_for_all_experiments_of_a_comparison_together
             "panels": ["normalized_margin"],
         }
     )
-    separates, never = scene(), scene()
+    separates, never = scene(), scene(diverge={(0, 120.0): 20})
     separates.trajectories["normalized_margin"] *= 1e-3
     never.trajectories["normalized_margin"] = -0.5
     with style.theme():
         drawn = figures.compare(comparison, [separates, never])
     highest = separates.trajectories["normalized_margin"].max()
+    assert [line.get_marker() for line in drawn.axes[1].lines].count("x") == 1
+    assert ["all below" in {text.get_text() for text in ax.texts} for ax in drawn.axes] == [0, 1]
     for ax in drawn.axes:
         low, high = ax.get_ylim()
         assert 0 < highest < high < 1.2 * highest and -0.5 * highest < low < 0
         formatted = ax.yaxis.get_major_formatter()(high, 0)
         assert 1 <= float(formatted) < 10
+        for cross in (line for line in ax.lines if line.get_marker() == "x"):
+            assert low <= cross.get_ydata()[0] <= high
         exponents = [text.get_text() for text in ax.texts if "times" in text.get_text()]
         assert exponents == [rf"$\times 10^{{{math.floor(math.log10(high))}}}$"]
 

@@ -95,6 +95,7 @@ def _equalise(panel: ModuleType, axes: Sequence[Axes], columns: int) -> None:
     if hasattr(panel, "cut"):
         panel.cut(*axes)
     for place, ax in enumerate(axes):
+        curves.bring_into_view(ax)
         if place % columns:
             ax.set_ylabel("")
         if place + columns < len(axes):

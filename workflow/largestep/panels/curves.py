@@ -23,6 +23,8 @@ CHANGE = _EDGED | {"marker": "o", "markersize": 6}
 STABLE = _EDGED | {"marker": "D", "markersize": 5}
 DIVERGED = {"linestyle": "", "marker": "x", "markersize": 6, "markeredgewidth": 1.6, "zorder": 6}
 
+_CROSS = "cross"
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
@@ -172,12 +174,17 @@ def _alone(ax: Axes, scene: Scene, rows: pd.DataFrame) -> None:
 
 def _crosses(ax: Axes, scene: Scene, rows: pd.DataFrame) -> None:
     """At each run's last finite point, moved into view."""
-    bottom, top = ax.get_ylim()
     for (stepsize, _), part in rows.groupby(["stepsize", "seed"]):
         last = part.loc[part["step"].idxmax()]
-        place = np.clip(last["value"], bottom, top)
-        look = DIVERGED | {"color": scene.palette[stepsize], "clip_on": False}
-        ax.plot([last["step"]], [place], **look)
+        look = DIVERGED | {"color": scene.palette[stepsize], "clip_on": False, "gid": _CROSS}
+        ax.plot([last["step"]], [np.clip(last["value"], *ax.get_ylim())], **look)
+
+
+def bring_into_view(ax: Axes) -> None:
+    """Move the crosses of diverged runs to the nearest point inside the axes' new limits."""
+    for cross in ax.lines:
+        if cross.get_gid() == _CROSS:
+            cross.set_ydata(np.clip(cross.get_ydata(), *ax.get_ylim()))
 
 
 def line(**look) -> Line2D:

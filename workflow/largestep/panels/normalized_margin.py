@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from largestep import references, style
@@ -52,7 +53,14 @@ def cut(*axes: Axes) -> None:
 
 
 def label(ax: Axes) -> None:
-    """Take a small power of ten out of the tick labels, and write it inside the axes."""
+    """Take a small power of ten out of the tick labels, and write it inside the axes.
+
+    Say so where all margins are below the axes.
+    """
+    bottom = ax.get_ylim()[0]
+    margins = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) > 2]
+    if all(np.nanmax(margin) < bottom for margin in margins):
+        ax.text(0.5, 0.08, "all below", ha="center", color=style.FAINT, transform=ax.transAxes)
     exponent = math.floor(math.log10(max(map(abs, ax.get_ylim()))))
     if exponent < -2:
         ax.yaxis.set_major_formatter(
