@@ -6,11 +6,14 @@ dL/df_i = -y_i s_i / n.
 
 A run's numbers must not depend on its neighbours, bitwise on the CPU. A library's kernels choose
 their order of summation by position and alignment, so on the CPU every run has tensors of its own
-(`Separate`, `loop.Loop`); on CUDA runs are batched, and agree to the precision of the dtype.
+(`Separate`, `loop.Loop`), and shares only products that give it the same bits (`Stacked`); on CUDA
+runs are batched, and agree to the precision of the dtype. Neurons come before samples, (m, n), so
+that all large products are rows of a run times a matrix of the problem.
 
 What a step leaves behind lies in the same memory at every step, as a CUDA graph needs it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -19,7 +22,7 @@ import torch
 from torch import Tensor
 
 from largestep.activations import Activation, softplus
-from largestep.products import product
+from largestep.products import Product, multiply, product, stackable
 
 #: Scalars of the current point that `measure` writes, in this order; slope = mean_i |l'(y_i f_i)|.
 SCALARS = ("loss", "margin", "squared_norm", "squared_grad_norm", "slope")
@@ -46,8 +49,8 @@ class Problem:
 
     @cached_property
     def test_gram(self) -> Tensor:
-        """X_test X^T, (n_test, n)."""
-        return self.test[0] @ self.X.T
+        """X X_test^T, (n, n_test)."""
+        return self.X @ self.test[0].T
 
 
 class Layout(Protocol):
@@ -117,8 +120,15 @@ class _Stepwise:
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
         self.problem, self.initial = problem, weights
         self.stepsizes = stepsizes.to(problem.X.dtype)[:, None, None]
-        self.X = _shared(problem.X, len(stepsizes))
         self.f = problem.X.new_empty(len(stepsizes), len(problem.y))
+
+    def passes(self, scalars: Tensor) -> Iterator[Product]:
+        """`measure`, pausing for each product with a matrix that all runs share."""
+        raise NotImplementedError
+
+    def measure(self, scalars: Tensor) -> None:
+        for wanted in self.passes(scalars):
+            multiply([wanted])
 
     def advance(self, series: Tensor) -> None:
         for scalars in series:
@@ -146,23 +156,26 @@ class Layers(ByWeights, _Stepwise):
         self.weights = [layer.clone() for layer in weights]
         self.grads = [torch.zeros_like(layer) for layer in weights]
         sizes = [layer.shape[1] for layer in weights[:-1]]
-        self.buffers = [self.f.new_empty(*self.f.shape, size) for size in sizes]
+        runs, n = self.f.shape
+        self.Z = [self.f.new_empty(runs, layer.shape[1], n) for layer in weights[:-1]]
 
-    def measure(self, scalars: Tensor) -> None:
-        phi, inputs, Z = self.problem.activation, [self.X], []
-        for layer, buffer in zip(self.weights, self.buffers, strict=False):
-            Z.append(product(inputs[-1], layer.mT, out=buffer))
-            inputs.append(phi.value(Z[-1]))
-        torch.matmul(inputs[-1], self.weights[-1].mT, out=self.f[..., None])
-        delta = self._summarise(scalars)[..., None]
-        for k in reversed(range(len(self.weights))):
-            self.grads[k] = product(delta.mT, inputs[k], out=self.grads[k])
-            if k:
-                # The layer's output is not needed any more: its memory takes the product.
-                behind = product(delta, self.weights[k], out=inputs[k])
-                delta = phi.pull_back(behind, Z[k - 1])
-        scalars[2] = sum(map(squares, self.weights))
-        scalars[3] = sum(map(squares, self.grads))
+    def passes(self, scalars: Tensor) -> Iterator[Product]:
+        phi, weights, grads, Z = self.problem.activation, self.weights, self.grads, self.Z
+        yield Product(weights[0], self.problem.X.T, Z[0])
+        hidden = [phi.value(Z[0])]
+        for layer, z in zip(weights[1:-1], Z[1:], strict=True):
+            product(layer, hidden[-1], out=z)
+            hidden.append(phi.value(z))
+        torch.bmm(weights[-1], hidden[-1], out=self.f[:, None])
+        delta = self._summarise(scalars)[:, None]
+        for k in reversed(range(1, len(weights))):
+            product(delta, hidden[k - 1].mT, out=grads[k])
+            # The layer's output is not needed any more: its memory takes the product.
+            product(weights[k].mT, delta, out=hidden[k - 1])
+            delta = phi.pull_back(hidden[k - 1], Z[k - 1])
+        yield Product(delta, self.problem.X, grads[0])
+        scalars[2] = sum(map(squares, weights))
+        scalars[3] = sum(map(squares, grads))
 
     def update(self) -> None:
         # The gradient first, then subtracted: a fused update is 24 times less accurate.
@@ -170,10 +183,10 @@ class Layers(ByWeights, _Stepwise):
             layer.sub_(grad * self.stepsizes)
 
     def test_outputs(self) -> Tensor:
-        h = _shared(self.problem.test[0], len(self.X))
+        h = self.problem.test[0].T
         for layer in self.weights[:-1]:
-            h = self.problem.activation.value(torch.matmul(h, layer.mT))
-        return torch.matmul(h, self.weights[-1].mT)[..., 0]
+            h = self.problem.activation.value(torch.matmul(layer, h))
+        return torch.matmul(self.weights[-1], h)[:, 0]
 
     def layers(self) -> list[Tensor]:
         return self.weights
@@ -191,36 +204,37 @@ class _TwoLayer(_Stepwise):
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
         super().__init__(problem, weights, stepsizes)
-        self.Z = self.f.new_empty(*self.f.shape, len(problem.head))
-        self.Z = product(self.X, weights[0].mT, out=self.Z)
+        runs, n = self.f.shape
+        self.Z = self.f.new_empty(runs, len(problem.head), n)
+        self.head = problem.head.expand(runs, 1, -1)
         self.value_and_slope = problem.activation.value_and_slope
-        if self.Z.device.type == "cpu" and self.Z.dtype == torch.float64:
+        if self.Z.device.type == "cpu":
             from largestep.loop import value_and_slope
 
             self.value_and_slope = value_and_slope(problem)
 
     def _differentiate(self, scalars: Tensor) -> Tensor:
-        """dL/dZ (R, n, m) at the pre-activations Z; writes loss, margin and slope."""
+        """dL/dZ (R, m, n) at the pre-activations Z; writes loss, margin and slope."""
         value, slope = self.value_and_slope(self.Z)
-        torch.matmul(value, self.problem.head, out=self.f)
+        torch.bmm(self.head, value, out=self.f[:, None])
         pull = self._summarise(scalars)
-        return slope.mul_(self.problem.head).mul_(pull[..., None])
+        return slope.mul_(self.head.mT).mul_(pull[:, None])
 
     def test_outputs(self) -> Tensor:
-        return self.problem.activation.value(self._test_Z()) @ self.problem.head
+        return torch.bmm(self.head, self.problem.activation.value(self._test_Z()))[:, 0]
 
 
 class Direct(ByWeights, _TwoLayer):
-    """A two-layer net by its weights (R, m, d): Z = X W^T, grad = (dL/dZ)^T X."""
+    """A two-layer net by its weights (R, m, d): Z = W X^T, grad = dL/dZ X."""
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
         super().__init__(problem, weights, stepsizes)
         self.W = weights[0].clone()
         self.grad = torch.zeros_like(self.W)
 
-    def measure(self, scalars: Tensor) -> None:
-        self.Z = product(self.X, self.W.mT, out=self.Z)
-        self.grad = product(self._differentiate(scalars).mT, self.X, out=self.grad)
+    def passes(self, scalars: Tensor) -> Iterator[Product]:
+        yield Product(self.W, self.problem.X.T, self.Z)
+        yield Product(self._differentiate(scalars), self.problem.X, self.grad)
         scalars[2] = squares(self.W)
         scalars[3] = squares(self.grad)
 
@@ -228,7 +242,7 @@ class Direct(ByWeights, _TwoLayer):
         self.W.sub_(self.grad * self.stepsizes)
 
     def _test_Z(self) -> Tensor:
-        return torch.matmul(self.problem.test[0], self.W.mT)
+        return torch.matmul(self.W, self.problem.test[0].T)
 
     def layers(self) -> list[Tensor]:
         return [self.W]
@@ -243,51 +257,51 @@ class Direct(ByWeights, _TwoLayer):
 class Gram(_TwoLayer):
     """A two-layer net by its pre-activations: exact, and cheaper where n < 2d (derived).
 
-    Gradient descent never leaves W0 + span(X): W = W0 - C^T X with coefficients C (n, m), so
-    Z = X W^T follows Z <- Z - step K D and C <- C + step D, with K = X X^T and D = dL/dZ.
+    Gradient descent never leaves W0 + span(X): W = W0 - C X with coefficients C (m, n), so
+    Z = W X^T follows Z <- Z - step D K and C <- C + step D, with K = X X^T and D = dL/dZ.
     Here Z is what moves or freezes, so `moving` counts its entries.
     """
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
         super().__init__(problem, weights, stepsizes)
-        self.K = _shared(problem.gram, len(stepsizes))
+        multiply([Product(weights[0], problem.X.T, self.Z)])
         self.Z0 = self.Z.clone()
         self.squared_norm0 = squares(weights[0])
-        self.C, self.D, self.KD = (torch.zeros_like(self.Z) for _ in range(3))
+        self.C, self.D, self.DK = (torch.zeros_like(self.Z) for _ in range(3))
 
-    def measure(self, scalars: Tensor) -> None:
+    def passes(self, scalars: Tensor) -> Iterator[Product]:
         self.D.copy_(self._differentiate(scalars))
-        self.KD = product(self.K, self.D, out=self.KD)
-        # ||W||^2 = ||W0||^2 - 2 <C, Z0> + <C, K C>, and K C = Z0 - Z.
+        yield Product(self.D, self.problem.gram, self.DK)
+        # ||W||^2 = ||W0||^2 - 2 <C, Z0> + <C, C K>, and C K = Z0 - Z.
         scalars[2] = self.squared_norm0 - inner(self.C, self.Z0 + self.Z)
-        scalars[3] = inner(self.D, self.KD)
+        scalars[3] = inner(self.D, self.DK)
 
     def update(self) -> None:
-        self.Z.sub_(self.KD * self.stepsizes)
+        self.Z.sub_(self.DK * self.stepsizes)
         self.C.add_(self.D * self.stepsizes)
 
     @cached_property
     def _test_Z0(self) -> Tensor:
-        return torch.matmul(self.problem.test[0], self.initial[0].mT)
+        return torch.matmul(self.initial[0], self.problem.test[0].T)
 
     def _test_Z(self) -> Tensor:
-        return self._test_Z0 - torch.matmul(self.problem.test_gram, self.C)
+        return self._test_Z0 - torch.matmul(self.C, self.problem.test_gram)
 
     def layers(self) -> list[Tensor]:
-        return [self.initial[0] - torch.matmul(self.C.mT, self.problem.X)]
+        return [self.initial[0] - torch.matmul(self.C, self.problem.X)]
 
     def gradients(self) -> list[Tensor]:
-        return [torch.matmul(self.D.mT, self.problem.X)]
+        return [torch.matmul(self.D, self.problem.X)]
 
     def displacement(self) -> Tensor:
         return inner(self.C, self.Z0 - self.Z).clamp(min=0).sqrt()
 
     def inner(self, state: dict[str, Tensor]) -> Tensor:
-        # <W0 - C^T X, W0 - C'^T X>
+        # <W0 - C X, W0 - C' X>
         return self.squared_norm0 - inner(self.C, state["Z"]) - inner(state["C"], self.Z0)
 
     def moving(self) -> Tensor:
-        changed = (self.Z - self.KD * self.stepsizes) != self.Z
+        changed = (self.Z - self.DK * self.stepsizes) != self.Z
         return changed.double().mean((1, 2))
 
     def state(self) -> dict[str, Tensor]:
@@ -307,7 +321,7 @@ class Separate:
         runs = len(stepsizes)
         self.groups = [slice(r, min(runs, r + size)) for r in range(0, runs, size)]
         self.parts = [
-            kind(problem, [layer[group] for layer in weights], stepsizes[group])
+            kind(problem, [layer[group].clone() for layer in weights], stepsizes[group])
             for group in self.groups
         ]
 
@@ -352,6 +366,30 @@ class Separate:
         return [{name: each[group] for name, each in state.items()} for group in self.groups]
 
 
+class Stacked(Separate):
+    """Runs side by side, each in a layout of its own, step by step: a product with a matrix that
+    they share is one product, where that makes no difference to a run's bits."""
+
+    def __init__(self, kind, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
+        super().__init__(kind, problem, weights, stepsizes)
+        self.together: dict[int, bool] = {}
+
+    def measure(self, scalars: Tensor) -> None:
+        pairs = zip(self.groups, self.parts, strict=True)
+        passes = [part.passes(scalars[:, group]) for group, part in pairs]
+        # Strict, so that all passes are resumed after their last product.
+        for place, products in enumerate(zip(*passes, strict=True)):
+            if place not in self.together:
+                self.together[place] = stackable(products)
+            multiply(products, self.together[place])
+
+    def advance(self, series: Tensor) -> None:
+        for scalars in series:
+            for part in self.parts:
+                part.update()
+            self.measure(scalars)
+
+
 #: Multiplications per run and product (n m d) up to which `Loop` beats the library (measured).
 _LOOP = 400_000
 
@@ -376,7 +414,7 @@ def arrange(problem: Problem, weights: list[Tensor], stepsizes: Tensor) -> Layou
         from largestep.loop import Loop  # numba takes .3 s to import
 
         return Separate(Loop, problem, weights, stepsizes, size=max(8, _BLOCK // (n * m)))
-    return Separate(kind, problem, weights, stepsizes)
+    return Stacked(kind, problem, weights, stepsizes)
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
@@ -387,11 +425,6 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
 def squares(a: Tensor) -> Tensor:
     """Squared Frobenius norm of each run's (out, in) slice, (R,), in float64."""
     return inner(a, a)
-
-
-def _shared(tensor: Tensor, runs: int) -> Tensor:
-    """One tensor as every run's, (R, ...), without a copy."""
-    return tensor.expand(runs, *tensor.shape)
 
 
 def _together(parts) -> list[Tensor]:

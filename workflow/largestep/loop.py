@@ -67,7 +67,7 @@ class Loop(ByWeights):
 
 
 def value_and_slope(problem: Problem):
-    """The activation's `value_and_slope` in one pass, for float64 tensors on the CPU."""
+    """The activation's `value_and_slope` in one pass, computed in float64, on the CPU."""
     activation = _activation(problem)
 
     def both(Z: Tensor) -> tuple[Tensor, Tensor]:
@@ -238,7 +238,11 @@ _vector, _matrix, _cube = types.float64[::1], types.float64[:, ::1], types.float
 _activation_types = (types.int64, types.float64, types.float64)
 
 
-@njit((*_activation_types, _vector, _vector, _vector), cache=True, error_model="numpy")
+@njit(
+    [(*_activation_types, v, v, v) for v in (_vector, types.float32[::1])],
+    cache=True,
+    error_model="numpy",
+)
 def _activate_all(kind, c, h, Z, values, slopes):
     _activate(kind, c, h, Z, values, slopes)
 
