@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from largestep.activations import Activation, softplus
-from largestep.products import Product, multiply, product, stackable
+from largestep.products import Product, multiply, product
 
 #: Scalars of the current point that `measure` writes, in this order; slope = mean_i |l'(y_i f_i)|.
 SCALARS = ("loss", "margin", "squared_norm", "squared_grad_norm", "slope")
@@ -367,21 +367,15 @@ class Separate:
 
 
 class Stacked(Separate):
-    """Runs side by side, each in a layout of its own, step by step: a product with a matrix that
-    they share is one product, where that makes no difference to a run's bits."""
-
-    def __init__(self, kind, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        super().__init__(kind, problem, weights, stepsizes)
-        self.together: dict[int, bool] = {}
+    """Runs side by side, each in a layout of its own; they do products with a shared matrix
+    together."""
 
     def measure(self, scalars: Tensor) -> None:
         pairs = zip(self.groups, self.parts, strict=True)
         passes = [part.passes(scalars[:, group]) for group, part in pairs]
         # Strict, so that all passes are resumed after their last product.
-        for place, products in enumerate(zip(*passes, strict=True)):
-            if place not in self.together:
-                self.together[place] = stackable(products)
-            multiply(products, self.together[place])
+        for products in zip(*passes, strict=True):
+            multiply(products)
 
     def advance(self, series: Tensor) -> None:
         for scalars in series:

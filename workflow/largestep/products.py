@@ -2,8 +2,8 @@
 
 Most of the work of a step is rows of a run (its neurons) times a matrix that all runs share. One
 product of the rows of all runs reads that matrix once, and is up to twice as fast as one product
-per run. A run's numbers stay those of a product of its own, bit for bit, since that is what a
-stack of rows is tried for (`stackable`) before it is used.
+per run. A run's numbers stay those of a product of its own, bit for bit: runs are stacked only
+where the library was found to work like that (`_stackable`).
 
 The library is chosen by shape, dtype and device, never by a timing, which would make results
 depend on it. On the CPU (measured, docs/benchmarks.md) that is oneDNN for large float32 products,
@@ -23,6 +23,9 @@ from torch import Tensor
 #: Multiplications from which oneDNN's faster kernels outweigh its dearer calls (measured).
 _LARGE = 10**7
 
+#: Rows of a run from which its own product is as fast as a stack's (measured).
+_TALL = 128
+
 
 class Product(NamedTuple):
     """rows (R, m, q) times a matrix (q, s) that all runs share, to be written into out (R, m, s)."""
@@ -32,50 +35,55 @@ class Product(NamedTuple):
     out: Tensor
 
 
-def multiply(products: Sequence[Product], together: bool = False) -> None:
-    """Do products of equal shapes with one and the same matrix; `together`: as one product."""
+def multiply(products: Sequence[Product]) -> None:
+    """Do products of equal shapes with one and the same matrix, as one product where possible."""
     rows, (matrix, *_), outs = zip(*products, strict=True)
     if matrix.device.type == "cuda":
         for each, out in zip(rows, outs, strict=True):
             torch.mm(each.flatten(0, 1), matrix, out=out.flatten(0, 1))
         return
-    library = _library(*rows[0].shape[1:], matrix.shape[1], matrix.dtype)
-    if together:
-        results = library(torch.cat(rows).flatten(0, 1), matrix).split(outs[0].shape[1])
+    _, m, q = rows[0].shape
+    size = (m, q, matrix.shape[1])
+    multiplier = _multiplier(*size, matrix.dtype)
+    runs, turned, threads = len(rows), not matrix.is_contiguous(), torch.get_num_threads()
+    if runs > 1 and m < _TALL and _stackable(runs, *size, matrix.dtype, turned, threads):
+        results = multiplier(torch.cat(rows).flatten(0, 1), matrix).split(m)
     else:
-        results = [library(each.flatten(0, 1), matrix) for each in rows]
+        results = [multiplier(each.flatten(0, 1), matrix) for each in rows]
     for out, result in zip(outs, results, strict=True):
         out.copy_(result.view_as(out))
 
 
-def stackable(products: Sequence[Product]) -> bool:
-    """Whether `together` makes no difference to any bit of such products of one run each.
+@cache
+def _stackable(
+    runs: int, m: int, q: int, s: int, dtype: torch.dtype, turned: bool, threads: int
+) -> bool:
+    """Whether `runs` products (m, q) times (q, s) have the same bits when done as one.
 
-    It is tried once, on random rows: bits depend on the order of a library's operations, which
-    the shapes determine, whatever the values.
+    That is tried once, on random numbers: bits depend on the order of the library's operations,
+    which these arguments determine, not on the values. turned: the matrix is a transpose.
     """
     generator = torch.Generator().manual_seed(0)
-    apart, stacked = [], []
-    for rows, matrix, out in products:
-        trial = torch.randn(rows.shape, generator=generator, dtype=rows.dtype)
-        apart.append(Product(trial, matrix, torch.empty_like(out)))
-        stacked.append(Product(trial, matrix, torch.empty_like(out)))
-    multiply(apart)
-    multiply(stacked, together=True)
-    return all(torch.equal(a.out, b.out) for a, b in zip(apart, stacked, strict=True))
+    rows = torch.rand(runs, m, q, generator=generator, dtype=dtype)
+    matrix = torch.rand(*((s, q) if turned else (q, s)), generator=generator, dtype=dtype)
+    multiplier, matrix = _multiplier(m, q, s, dtype), matrix.T if turned else matrix
+    together = multiplier(rows.flatten(0, 1), matrix).view(runs, m, s)
+    return all(
+        torch.equal(multiplier(each.clone(), matrix), result)
+        for each, result in zip(rows, together, strict=True)
+    )
 
 
 def product(a: Tensor, b: Tensor, out: Tensor) -> None:
     """out = a b for every run: (R, p, q) and (R, q, s) to (R, p, s)."""
     if a.device.type == "cpu" and len(a) == 1:
-        library = _library(*a.shape[1:], b.shape[2], a.dtype)
-        out[0].copy_(library(a[0], b[0]))
+        out[0].copy_(_multiplier(*a.shape[1:], b.shape[2], a.dtype)(a[0], b[0]))
     else:
         torch.bmm(a, b, out=out)
 
 
-def _library(p: int, q: int, s: int, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tensor]:
-    """What multiplies (p, q) and (q, s) on the CPU; p: of one run, however many there are."""
+def _multiplier(p: int, q: int, s: int, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tensor]:
+    """What multiplies (p, q) and (q, s) on the CPU; p: of one run, however many are stacked."""
     large = p * q * s >= _LARGE and dtype == torch.float32
     return _linear if large and onednn() else _numpy
 
@@ -96,9 +104,10 @@ def _linear(a: Tensor, b: Tensor) -> Tensor:
 
 def _numpy(a: Tensor, b: Tensor) -> Tensor:
     # As many threads as torch has been given, whatever the environment says.
+    threads = torch.get_num_threads()
     for library in _blas().lib_controllers:
-        if library.get_num_threads() != torch.get_num_threads():
-            library.set_num_threads(torch.get_num_threads())
+        if library.get_num_threads() != threads:
+            library.set_num_threads(threads)
     with np.errstate(all="ignore"):  # divergence is a result
         return torch.from_numpy(np.matmul(a.numpy(), b.numpy()))
 
