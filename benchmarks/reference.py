@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks.workloads import Workload
 
@@ -44,38 +45,45 @@ def product_seconds(workload: Workload, repeats: int = 2) -> float:
     """Least time that the products of one step of the whole grid can take here: each shape by
     the fastest of the routes at hand, in the form (by weights or by Gram matrix) that needs less.
     """
-    n, d = workload.X.shape
+    (n, d), runs = workload.X.shape, workload.runs
+
+    def shared(p, q, s):
+        """All runs' products of (p, q) with one (q, s): one by one, or their rows as a stack."""
+        return min(runs * own(p, q, s), own(runs * p, q, s))
+
+    def own(p, q, s):
+        return _fastest(p, q, s, workload.dtype, repeats)
+
     if workload.head is None:
-        sizes = [layer.shape[1:] for layer in workload.weights]
-        shapes = [(n, into, out) for out, into in sizes] + [(out, n, into) for out, into in sizes]
-        shapes += [(n, out, into) for out, into in sizes[1:]]
-        return workload.runs * sum(_fastest(*s, workload.dtype, repeats) for s in shapes)
+        (width, _), *others = [layer.shape[1:] for layer in workload.weights]
+        first = shared(width, d, n) + shared(width, n, d)
+        ways = [(out, into, n) for out, into in others]
+        ways += [(out, n, into) for out, into in others] + [(into, out, n) for out, into in others]
+        return first + runs * sum(own(*shape) for shape in ways)
     m = len(workload.head)
-    direct = [(n, d, m), (m, n, d)]
-    ways = [direct] if n >= 2 * d else [direct, [(n, n, m)]]
-    return workload.runs * min(
-        sum(_fastest(*s, workload.dtype, repeats) for s in way) for way in ways
-    )
+    direct = shared(m, d, n) + shared(m, n, d)
+    return direct if n >= 2 * d else min(direct, shared(m, n, n))
 
 
 def _fastest(p: int, q: int, s: int, dtype: str, repeats: int) -> float:
-    """Seconds for (p, q) times (q, s): the fastest route, its fastest repeat."""
+    """Seconds for (p, q) times (q, s): the fastest route, its fastest repeat; the product of the
+    transposes is the same one."""
     a = torch.randn(p, q, dtype=getattr(torch, dtype))
     b = torch.randn(q, s, dtype=a.dtype)
     a_turned, b_turned = a.T.contiguous().T, b.T.contiguous().T
-    routes = [lambda x=x, z=z: x @ z for x in (a, a_turned) for z in (b, b_turned)]
+    pairs = [(x, z) for x in (a, a_turned) for z in (b, b_turned)]
+    pairs += [(z.T, x.T) for x, z in pairs]
+    routes = [lambda x=x, z=z: x @ z for x, z in pairs]
+    routes += [lambda x=x.numpy(), z=z.numpy(): x @ z for x, z in pairs]
     if dtype == "float32":
         linear = torch.ops.mkldnn._linear_pointwise
-        routes += [
-            lambda x=x, z=z: linear(x, z.T, None, "none", [], "")
-            for x in (a, a_turned)
-            for z in (b, b_turned)
-        ]
+        routes += [lambda x=x, z=z: linear(x, z.T, None, "none", [], "") for x, z in pairs]
     best = float("inf")
-    for route in routes:
-        route()
-        for _ in range(repeats):
-            begun = time.process_time()
+    with threadpool_limits(torch.get_num_threads(), user_api="blas"):
+        for route in routes:
             route()
-            best = min(best, time.process_time() - begun)
+            for _ in range(repeats):
+                begun = time.process_time()
+                route()
+                best = min(best, time.process_time() - begun)
     return best

@@ -9,7 +9,7 @@ from obvious import (
     signed_head,
 )
 
-from largestep.layouts import SCALARS, Direct, Gram, Layers, Problem, Separate, arrange
+from largestep.layouts import SCALARS, Direct, Gram, Layers, Problem, Separate, Stacked, arrange
 from largestep.loop import Loop
 
 LAYOUTS = [Loop, Direct, Gram, Layers]
@@ -88,6 +88,8 @@ SHAPES = [
     (300, 7, 40),
     (900, 30, 20),
     (150, 100, 40),
+    (152, 100, 37),
+    (500, 300, 14),
 ]
 
 
@@ -134,10 +136,11 @@ def test_the_shape_alone_chooses_the_layout():
 @layouts
 def test_a_diverging_run_leaves_the_others_alone(kind):
     problem, weights, stepsizes = setting(kind)
-    alone = Separate(kind, problem, weights, stepsizes)
+    several = Separate if kind is Loop else Stacked
+    alone = several(kind, problem, weights, stepsizes)
     series = advanced(alone, 3, 40)
     weights[0][1] = torch.inf
-    grid = Separate(kind, problem, weights, stepsizes)
+    grid = several(kind, problem, weights, stepsizes)
     disturbed = advanced(grid, 3, 40)
     assert torch.equal(disturbed[..., [0, 2]], series[..., [0, 2]])
     assert not disturbed[1:, :, 1].isfinite().any()

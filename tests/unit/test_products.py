@@ -1,16 +1,30 @@
+import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from largestep.products import onednn, product
+from largestep.products import Product, multiply, onednn, product
 
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
 
-def operands(runs, p, q, s, dtype):
-    generator = torch.Generator().manual_seed(0)
-    a = torch.randn(runs, p, q, generator=generator, dtype=dtype)
-    b = torch.randn(runs, q, s, generator=generator, dtype=dtype)
-    return a, b
+def random(*shape, dtype):
+    generator = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(*shape, generator=generator, dtype=dtype)
+
+
+def check(found, a, b):
+    expected = a.double() @ b.double()
+    error = (found.double() - expected).norm() / expected.norm()
+    assert error < 16 * torch.finfo(found.dtype).eps
+
+
+def multiplied(rows, matrix):
+    """The products of runs that are done together, (R, m, s)."""
+    out = rows.new_empty(*rows.shape[:2], matrix.shape[1])
+    products = zip(rows.clone().split(1), out.split(1), strict=True)
+    multiply([Product(each.clone(), matrix, result) for each, result in products])
+    return out
 
 
 @dtypes
@@ -19,27 +33,62 @@ def operands(runs, p, q, s, dtype):
 )
 @pytest.mark.parametrize("runs", [1, 3])
 def test_products_have_the_accuracy_of_the_dtype(shape, runs, dtype):
-    a, b = operands(runs, *shape, dtype)
-    out = product(a, b, out=a.new_empty(runs, shape[0], shape[2]))
-    expected = a.double() @ b.double()
-    error = (out.double() - expected).norm() / expected.norm()
-    assert error < 16 * torch.finfo(dtype).eps
+    p, q, s = shape
+    a, b = random(runs, p, q, dtype=dtype), random(runs, q, s, dtype=dtype)
+    out = a.new_empty(runs, p, s)
+    product(a, b, out=out)
+    check(out, a, b)
+    check(multiplied(a, b[0]), a, b[0])
 
 
 @dtypes
 def test_transposed_operands(dtype):
-    a, b = operands(1, 300, 200, 300, dtype)
-    out = a.new_empty(1, 300, 300)
-    found = product(a.mT.contiguous().mT, b.mT.contiguous().mT, out=out)
-    torch.testing.assert_close(found, a @ b, rtol=1e-4, atol=1e-4)
+    a, b = random(1, 300, 200, dtype=dtype).mT, random(1, 400, 300, dtype=dtype).mT
+    out = a.new_empty(1, 200, 400)
+    product(a, b, out=out)
+    check(out, a, b)
+    check(multiplied(a, b[0]), a, b[0])
+
+
+# Widths odd and even; columns of which some libraries' kernels take the last few differently.
+SHAPES = [(m, q, s) for m in (2, 7, 37, 40) for q, s in ((5, 9), (100, 60), (300, 500), (520, 800))]
+
+
+@dtypes
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("shape", [*SHAPES, (130, 300, 300)], ids=str)
+def test_a_product_does_not_depend_on_its_neighbours(shape, turned, dtype):
+    m, q, s = shape
+    rows = random(11, m, q, dtype=dtype)
+    matrix = random(s, q, dtype=dtype).T if turned else random(q, s, dtype=dtype)
+    alone = torch.cat([multiplied(each, matrix) for each in rows.split(1)])
+    for runs in (2, 5, 11):
+        assert torch.equal(multiplied(rows[:runs], matrix), alone[:runs])
+    rows[1] = torch.nan
+    disturbed = multiplied(rows, matrix)
+    assert torch.equal(disturbed[[0, *range(2, 11)]], alone[[0, *range(2, 11)]])
 
 
 def test_products_work_without_onednn(monkeypatch):
-    a, b = operands(1, 300, 200, 300, torch.float32)
+    a, b = (random(1, 300, 300, dtype=torch.float32) for _ in range(2))
+    out = torch.empty(1, 300, 300)
     monkeypatch.setattr("largestep.products.onednn", lambda: False)
-    assert torch.equal(product(a, b, out=a.new_empty(1, 300, 300)), torch.bmm(a, b))
+    product(a, b, out=out)
+    assert np.array_equal(out[0].numpy(), a[0].numpy() @ b[0].numpy())
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")
 def test_this_torch_offers_onednn():
     assert onednn()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_numpy_has_as_many_threads_as_torch(threads):
+    before = torch.get_num_threads()
+    a = random(1, 100, 100, dtype=torch.float64)
+    with threadpool_limits(3 - threads, user_api="blas"):
+        torch.set_num_threads(threads)
+        product(a, a, out=torch.empty_like(a))
+        found = {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+        torch.set_num_threads(before)
+    assert found == {threads}
