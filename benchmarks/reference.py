@@ -74,7 +74,7 @@ def _fastest(p: int, q: int, s: int, dtype: str, repeats: int) -> float:
     pairs = [(x, z) for x in (a, a_turned) for z in (b, b_turned)]
     pairs += [(z.T, x.T) for x, z in pairs]
     routes = [lambda x=x, z=z: x @ z for x, z in pairs]
-    routes += [lambda x=x.numpy(), z=z.numpy(): x @ z for x, z in pairs]
+    routes += [lambda x=x, z=z: x.numpy() @ z.numpy() for x, z in pairs]
     if dtype == "float32":
         linear = torch.ops.mkldnn._linear_pointwise
         routes += [lambda x=x, z=z: linear(x, z.T, None, "none", [], "") for x, z in pairs]

@@ -61,6 +61,19 @@ def test_a_point_is_measured_as_autograd_does(kind, activation):
             torch.testing.assert_close(found[r], gradient, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+@pytest.mark.parametrize("kind", [Direct, Gram], ids=lambda kind: kind.__name__)
+def test_the_compiled_pass_does_what_tensors_do_on_cuda(kind, activation):
+    problem, weights, stepsizes = setting(kind, activation=activation)
+    compiled, tensors = (kind(problem, weights, stepsizes) for _ in range(2))
+    tensors.compiled = None
+    expected = advanced(tensors, 3, 10)
+    torch.testing.assert_close(advanced(compiled, 3, 10), expected, rtol=1e-11, atol=1e-13)
+    torch.testing.assert_close(compiled.outputs(), tensors.outputs(), rtol=1e-11, atol=1e-13)
+    found, gradient = compiled.gradients()[0], tensors.gradients()[0]
+    torch.testing.assert_close(found, gradient, rtol=1e-11, atol=1e-13)
+
+
 @layouts
 def test_steps_and_test_outputs_follow_the_weights(kind):
     problem, weights, stepsizes = setting(kind)

@@ -233,9 +233,9 @@ def _memory(device: torch.device) -> int:
 
 
 def _bytes_per_run(problem: Problem, weights: list[Tensor]) -> int:
-    """An upper estimate: weights, gradients, and what the passes leave, some of it twice."""
+    """An upper estimate: weights, gradients, what the passes leave, and the runs' stacked rows."""
     hidden = len(problem.y) * sum(layer.shape[1] for layer in weights)
-    return 8 * problem.X.element_size() * (hidden + sum(layer[0].numel() for layer in weights))
+    return 12 * problem.X.element_size() * (hidden + sum(layer[0].numel() for layer in weights))
 
 
 def _joined(parts: tuple[dict[str, Tensor], ...]) -> dict[str, Tensor]:

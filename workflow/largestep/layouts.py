@@ -155,7 +155,6 @@ class Layers(ByWeights, _Stepwise):
         super().__init__(problem, weights, stepsizes)
         self.weights = [layer.clone() for layer in weights]
         self.grads = [torch.zeros_like(layer) for layer in weights]
-        sizes = [layer.shape[1] for layer in weights[:-1]]
         runs, n = self.f.shape
         self.Z = [self.f.new_empty(runs, layer.shape[1], n) for layer in weights[:-1]]
 
@@ -207,18 +206,22 @@ class _TwoLayer(_Stepwise):
         runs, n = self.f.shape
         self.Z = self.f.new_empty(runs, len(problem.head), n)
         self.head = problem.head.expand(runs, 1, -1)
-        self.value_and_slope = problem.activation.value_and_slope
+        self.D = torch.zeros_like(self.Z)
+        self.compiled = None
         if self.Z.device.type == "cpu":
-            from largestep.loop import value_and_slope
+            from largestep.loop import differentiator  # numba takes .3 s to import
 
-            self.value_and_slope = value_and_slope(problem)
+            self.compiled = differentiator(problem)
 
-    def _differentiate(self, scalars: Tensor) -> Tensor:
-        """dL/dZ (R, m, n) at the pre-activations Z; writes loss, margin and slope."""
-        value, slope = self.value_and_slope(self.Z)
+    def _differentiate(self, scalars: Tensor) -> None:
+        """D = dL/dZ (R, m, n) and the outputs at Z; writes loss, margin and slope."""
+        if self.compiled:
+            self.compiled(self.Z, self.D, self.f, scalars)
+            return
+        value, slope = self.problem.activation.value_and_slope(self.Z)
         torch.bmm(self.head, value, out=self.f[:, None])
         pull = self._summarise(scalars)
-        return slope.mul_(self.head.mT).mul_(pull[:, None])
+        torch.mul(slope.mul_(self.head.mT), pull[:, None], out=self.D)
 
     def test_outputs(self) -> Tensor:
         return torch.bmm(self.head, self.problem.activation.value(self._test_Z()))[:, 0]
@@ -234,7 +237,8 @@ class Direct(ByWeights, _TwoLayer):
 
     def passes(self, scalars: Tensor) -> Iterator[Product]:
         yield Product(self.W, self.problem.X.T, self.Z)
-        yield Product(self._differentiate(scalars), self.problem.X, self.grad)
+        self._differentiate(scalars)
+        yield Product(self.D, self.problem.X, self.grad)
         scalars[2] = squares(self.W)
         scalars[3] = squares(self.grad)
 
@@ -267,10 +271,10 @@ class Gram(_TwoLayer):
         multiply([Product(weights[0], problem.X.T, self.Z)])
         self.Z0 = self.Z.clone()
         self.squared_norm0 = squares(weights[0])
-        self.C, self.D, self.DK = (torch.zeros_like(self.Z) for _ in range(3))
+        self.C, self.DK = torch.zeros_like(self.Z), torch.zeros_like(self.Z)
 
     def passes(self, scalars: Tensor) -> Iterator[Product]:
-        self.D.copy_(self._differentiate(scalars))
+        self._differentiate(scalars)
         yield Product(self.D, self.problem.gram, self.DK)
         # ||W||^2 = ||W0||^2 - 2 <C, Z0> + <C, C K>, and C K = Z0 - Z.
         scalars[2] = self.squared_norm0 - inner(self.C, self.Z0 + self.Z)
@@ -405,7 +409,7 @@ def arrange(problem: Problem, weights: list[Tensor], stepsizes: Tensor) -> Layou
         torch.backends.cuda.matmul.allow_tf32 = False
         return Captured(kind(problem, weights, stepsizes))
     if problem.head is not None and problem.X.dtype == torch.float64 and n * m * d <= _LOOP:
-        from largestep.loop import Loop  # numba takes .3 s to import
+        from largestep.loop import Loop
 
         return Separate(Loop, problem, weights, stepsizes, size=max(8, _BLOCK // (n * m)))
     return Stacked(kind, problem, weights, stepsizes)

@@ -66,16 +66,17 @@ class Loop(ByWeights):
         return [torch.from_numpy(self.grad.transpose(2, 1, 0).copy())]
 
 
-def value_and_slope(problem: Problem):
-    """The activation's `value_and_slope` in one pass, computed in float64, on the CPU."""
-    activation = _activation(problem)
+def differentiator(problem: Problem):
+    """What `layouts.Direct` and `Gram` do between products, compiled; computed in float64."""
+    network = (*_activation(problem), problem.head.numpy(), problem.y.numpy())
 
-    def both(Z: Tensor) -> tuple[Tensor, Tensor]:
-        values, slopes = torch.empty_like(Z), torch.empty_like(Z)
-        _activate_all(*activation, *(t.view(-1).numpy() for t in (Z, values, slopes)))
-        return values, slopes
+    def differentiate(Z: Tensor, D: Tensor, f: Tensor, scalars: Tensor) -> None:
+        """D = dL/dZ at Z, both (R, m, n); f (R, n); loss, margin and slope in scalars (5, R)."""
+        arrays = zip(Z.flatten(1).numpy(), D.flatten(1).numpy(), f.numpy(), strict=True)
+        for r, (z, d, outputs) in enumerate(arrays):
+            _differentiate_run(*network, z, d, outputs, scalars[:, r : r + 1].numpy())
 
-    return both
+    return differentiate
 
 
 def _activation(problem: Problem) -> tuple[int, float, float]:
@@ -193,13 +194,10 @@ def _activate(kind, c, h, Z, values, slopes):
 
 
 @compiled
-def _differentiate(kind, c, h, head, y, Z, values, D, f, scalars):
-    """D = dL/dZ at pre-activations Z, f, and loss, margin and slope in scalars (5, R).
-
-    Z, values and D are (n, m, R), flat, since long loops suit the vector unit; f is (n, R).
-    """
-    n, m, R = len(y), len(head), f.shape[1]
-    _activate(kind, c, h, Z, values, D)
+def _contract(head, values, f):
+    """f = sum_j head_j values_j; values is (n, m, R), flat, since long loops suit the vector unit;
+    f is (n, R)."""
+    (n, R), m = f.shape, len(head)
     for i in range(n):
         for r in range(R):
             f[i, r] = 0
@@ -207,6 +205,11 @@ def _differentiate(kind, c, h, head, y, Z, values, D, f, scalars):
             for r in range(R):
                 f[i, r] = fma(head[j], values[(i * m + j) * R + r], f[i, r])
 
+
+@compiled
+def _lose(y, f, scalars):
+    """Loss, margin and slope of the outputs f (n, R) in scalars (5, R); returns dL/df, (n, R)."""
+    n, R = f.shape
     q, loss, slope = np.empty(n * R), np.empty(n * R), np.empty(n * R)
     for i in range(n):
         for r in range(R):
@@ -225,13 +228,20 @@ def _differentiate(kind, c, h, head, y, Z, values, D, f, scalars):
     for r in range(R):
         scalars[0, r] /= n
         scalars[4, r] /= n
-
     for i in range(n):
         for r in range(R):
             slope[i * R + r] *= -y[i] / n
+    return slope.reshape(n, R)
+
+
+@compiled
+def _pull(head, pull, D):
+    """Turn slopes D (n, m, R), flat, into dL/dZ by pull, dL/df (n, R)."""
+    (n, R), m = pull.shape, len(head)
+    for i in range(n):
         for j in range(m):
             for r in range(R):
-                D[(i * m + j) * R + r] *= head[j] * slope[i * R + r]
+                D[(i * m + j) * R + r] *= head[j] * pull[i, r]
 
 
 _vector, _matrix, _cube = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
@@ -239,12 +249,23 @@ _activation_types = (types.int64, types.float64, types.float64)
 
 
 @njit(
-    [(*_activation_types, v, v, v) for v in (_vector, types.float32[::1])],
+    [
+        (*_activation_types, v, v, v, v, v, types.float64[:, :])
+        for v in (_vector, types.float32[::1])
+    ],
     cache=True,
     error_model="numpy",
 )
-def _activate_all(kind, c, h, Z, values, slopes):
-    _activate(kind, c, h, Z, values, slopes)
+def _differentiate_run(kind, c, h, head, y, Z, D, f, scalars):
+    """One run's dL/dZ in D at Z, both (m, n), flat; its outputs f (n,), its scalars (5, 1).
+
+    The samples have the place of the runs in the innermost axis, but for the loss.
+    """
+    n, values, outputs = len(y), np.empty_like(Z), np.empty(len(y))
+    _activate(kind, c, h, Z, values, D)
+    _contract(head, values, outputs.reshape(1, n))
+    f[:] = outputs
+    _pull(head, _lose(y, outputs.reshape(n, 1), scalars).reshape(1, n), D)
 
 
 @njit(
@@ -278,7 +299,9 @@ def _descend(kind, c, h, head, stepsizes, X, y, W, grad, f, series, updates):
             for k in range(1, d):
                 for e in range(m * R):
                     Z[i, e] = fma(X[i, k], w[k, e], Z[i, e])
-        _differentiate(kind, c, h, head, y, flat_Z, values, flat_D, f, scalars)
+        _activate(kind, c, h, flat_Z, values, flat_D)
+        _contract(head, values, f)
+        _pull(head, _lose(y, f, scalars), flat_D)
         for k in range(d):
             for e in range(m * R):
                 g[k, e] = X[0, k] * D[0, e]
