@@ -34,8 +34,8 @@ BUDGET = 1.5
 #: Seconds of a job beside its steps: start of Python and torch, files (measured: 4).
 START = 4.0
 
-#: Multiplications (n times weights) of a step of the runs that are timed together; the CPU takes
-#: larger ones in turn, so that one tells the time of all.
+#: Multiplications (n times weights) of a step of the runs that are timed together. Of larger ones
+#: a single run is timed, which is an upper bound: on the CPU a grid takes up to half as long a run.
 _TOGETHER = 10**7
 
 #: A step around which no other is recorded, so that a timing holds steps alone.

@@ -3,7 +3,8 @@
 Most of the work of a step is rows of a run (its neurons) times a matrix that all runs share. One
 product of the rows of all runs reads that matrix once, and is up to twice as fast as one product
 per run. A run's numbers stay those of a product of its own, bit for bit: runs are stacked only
-where the library was found to work like that (`_stackable`).
+where the library was found to work like that (`_stackable`). NumPy's bits do not depend on where
+the operands lie in memory; those of torch's `mm` do (MKL, unless aligned to 16 bytes).
 
 The library is chosen by shape, dtype and device, never by a timing, which would make results
 depend on it. On the CPU (measured, docs/benchmarks.md) that is oneDNN for large float32 products,

@@ -125,14 +125,15 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     Derived by counting arrays: samples as read, hashed and converted; the Gram matrices where
     they are used; per run the weights (now, at first, at half time, gradient, checkpoint and
     temporaries), those that it keeps (four times: in training, in the store, in the job's file, and
-    as its bytes) and its hidden units' outputs, whose temporaries exist for one run at a time on
-    the CPU and for all at once on CUDA, on the device; the tables.
+    as its bytes) and its hidden units' outputs, before and after a product that runs share, whose
+    temporaries exist for one run at a time on the CPU and for all at once on CUDA, on the device;
+    the tables.
     """
     rows = shape.n + shape.tests
     samples = rows * shape.d * (3 * 8 + shape.itemsize)
     gram = rows * shape.n * shape.itemsize if shape.gram else 0
     hidden = [out for out, _ in shape.model.layer_shapes(shape.d)]
-    hidden_outputs = shape.itemsize * rows * sum(hidden) * (2 * shape.runs + 6)
+    hidden_outputs = shape.itemsize * rows * sum(hidden) * (4 * shape.runs + 6)
     weights = shape.itemsize * (8 + 4 * shape.snapshots) * shape.weights * shape.runs
     per_row = ROW_BYTES + (NEURON_BYTES * shape.model.m if shape.neurons else 0)
     tables = per_row * _recorded(shape.steps) * shape.runs
