@@ -85,7 +85,8 @@ def _stackable(
 
 def product(a: Tensor, b: Tensor, out: Tensor) -> None:
     """out = a b for every run: (R, p, q) and (R, q, s) to (R, p, s)."""
-    if a.device.type == "cpu" and len(a) == 1:
+    # For small ones torch's call is the cheapest.
+    if a.device.type == "cpu" and len(a) == 1 and a.numel() * b.shape[2] >= _LARGE:
         out[0].copy_(_multiplier(*a.shape[1:], b.shape[2], a.dtype)(a[0], b[0]))
     else:
         torch.bmm(a, b, out=out)
