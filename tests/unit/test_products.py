@@ -20,11 +20,11 @@ def check(found, a, b):
 
 
 def multiplied(rows, matrix):
-    """The products of runs that are done together, (R, m, s)."""
-    out = rows.new_empty(*rows.shape[:2], matrix.shape[1])
-    products = zip(rows.clone().split(1), out.split(1), strict=True)
-    multiply([Product(each.clone(), matrix, result) for each, result in products])
-    return out
+    """The products of runs that are done together, (R, m, s); each has tensors of its own."""
+    outs = [rows.new_empty(1, rows.shape[1], matrix.shape[1]) for _ in rows]
+    products = zip(rows.split(1), outs, strict=True)
+    multiply([Product(each.clone(), matrix, out) for each, out in products])
+    return torch.cat(outs)
 
 
 @dtypes
@@ -50,8 +50,10 @@ def test_transposed_operands(dtype):
     check(multiplied(a, b[0]), a, b[0])
 
 
-# Widths odd and even; columns of which some libraries' kernels take the last few differently.
-SHAPES = [(m, q, s) for m in (2, 7, 37, 40) for q, s in ((5, 9), (100, 60), (300, 500), (520, 800))]
+# Small and large; widths odd and even; columns of which kernels take the last few differently.
+SHAPES = [
+    (m, q, s) for m in (2, 20, 37, 40) for q, s in ((5, 9), (300, 500), (520, 800), (700, 1003))
+]
 
 
 @dtypes
@@ -85,7 +87,7 @@ def test_this_torch_offers_onednn():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_numpy_has_as_many_threads_as_torch(threads):
     before = torch.get_num_threads()
-    a = random(1, 100, 100, dtype=torch.float64)
+    a = random(1, 300, 300, dtype=torch.float64)
     with threadpool_limits(3 - threads, user_api="blas"):
         torch.set_num_threads(threads)
         multiplied(a, a[0])

@@ -7,11 +7,12 @@ where the library was found to work like that (`_stackable`). NumPy's bits do no
 the operands lie in memory; those of torch's `mm` do (MKL, unless aligned to 16 bytes).
 
 The library is chosen by shape, dtype and device, never by a timing, which would make results
-depend on it. On the CPU (measured, docs/benchmarks.md) that is oneDNN for large float32 products,
-by the operator that torch's own compiler calls for a linear layer, with plain float32 accuracy;
-oneDNN has no float64. For all others it is NumPy's, OpenBLAS as a rule.
+depend on it. On the CPU (measured, docs/benchmarks.md) large products are oneDNN's in float32, by
+the operator that torch's own compiler calls for a linear layer, with plain float32 accuracy; oneDNN
+has no float64, where they are NumPy's, OpenBLAS as a rule. Small ones are torch's, run by run.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -21,7 +22,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-#: Multiplications from which oneDNN's faster kernels outweigh its dearer calls (measured).
+#: Multiplications from which faster kernels outweigh dearer calls (measured).
 _LARGE = 10**7
 
 #: Rows of a run from which its own product is as fast as a stack's (measured).
@@ -39,13 +40,14 @@ class Product(NamedTuple):
 def multiply(products: Sequence[Product]) -> None:
     """Do products of equal shapes with one and the same matrix, as one product where possible."""
     rows, (matrix, *_), outs = zip(*products, strict=True)
-    if matrix.device.type == "cuda":
-        for each, out in zip(rows, outs, strict=True):
-            torch.mm(each.flatten(0, 1), matrix, out=out.flatten(0, 1))
-        return
     _, m, q = rows[0].shape
     size = (m, q, matrix.shape[1])
-    multiplier = _multiplier(*size, matrix.dtype)
+    if matrix.device.type == "cuda" or math.prod(size) < _LARGE:
+        for each, out in zip(rows, outs, strict=True):
+            # A batch of one: torch's `mm` takes longer for the small ones (measured).
+            torch.bmm(each.flatten(0, 1)[None], matrix[None], out=out.flatten(0, 1)[None])
+        return
+    multiplier = _multiplier(matrix.dtype)
     runs, turned, threads = len(rows), not matrix.is_contiguous(), torch.get_num_threads()
     if runs > 1 and m < _TALL and _stackable(runs, *size, matrix.dtype, turned, threads):
         results = multiplier(torch.cat(rows).flatten(0, 1), matrix).split(m)
@@ -71,7 +73,7 @@ def _stackable(
     def random(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=dtype)
 
-    matrix, multiplier = random(s, q).T if turned else random(q, s), _multiplier(m, q, s, dtype)
+    matrix, multiplier = random(s, q).T if turned else random(q, s), _multiplier(dtype)
     for _ in range(max(4, min(100, 10**9 // (runs * m * q * s)))):
         rows = random(runs, m, q)
         together = multiplier(rows.flatten(0, 1), matrix).split(m)
@@ -85,17 +87,15 @@ def _stackable(
 
 def product(a: Tensor, b: Tensor, out: Tensor) -> None:
     """out = a b for every run: (R, p, q) and (R, q, s) to (R, p, s)."""
-    # For small ones torch's call is the cheapest.
     if a.device.type == "cpu" and len(a) == 1 and a.numel() * b.shape[2] >= _LARGE:
-        out[0].copy_(_multiplier(*a.shape[1:], b.shape[2], a.dtype)(a[0], b[0]))
+        out[0].copy_(_multiplier(a.dtype)(a[0], b[0]))
     else:
         torch.bmm(a, b, out=out)
 
 
-def _multiplier(p: int, q: int, s: int, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tensor]:
-    """What multiplies (p, q) and (q, s) on the CPU; p: of one run, however many are stacked."""
-    large = p * q * s >= _LARGE and dtype == torch.float32
-    return _linear if large and onednn() else _numpy
+def _multiplier(dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tensor]:
+    """What does large products on the CPU."""
+    return _linear if dtype == torch.float32 and onednn() else _numpy
 
 
 @cache
