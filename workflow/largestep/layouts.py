@@ -13,6 +13,7 @@ that all large products are rows of a run times a matrix of the problem.
 What a step leaves behind lies in the same memory at every step, as a CUDA graph needs it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,7 +115,7 @@ class ByWeights:
         return {f"layer{k}": layer for k, layer in enumerate(self.layers())}
 
 
-class _Stepwise:
+class _Stepwise(ABC):
     """What layouts share that take their steps one by one."""
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
@@ -122,9 +123,9 @@ class _Stepwise:
         self.stepsizes = stepsizes.to(problem.X.dtype)[:, None, None]
         self.f = problem.X.new_empty(len(stepsizes), len(problem.y))
 
+    @abstractmethod
     def passes(self, scalars: Tensor) -> Iterator[Product]:
         """`measure`, pausing for each product with a matrix that all runs share."""
-        raise NotImplementedError
 
     def measure(self, scalars: Tensor) -> None:
         for wanted in self.passes(scalars):

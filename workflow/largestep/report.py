@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from largestep.claims.verdicts import PRECEDENCE, Verdict
 from largestep.durations import duration
@@ -76,17 +76,9 @@ class Column(NamedTuple):
 
 def html(contents: Contents) -> str:
     """The page; it asks for nothing from outside and opens from disk."""
-    environment = Environment(
-        loader=PackageLoader("largestep"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "steps": steps, "words": words, "tally": tally}
     experiments = contents.config.experiments
     runs = {name: contents.runs[contents.runs["experiment"] == name] for name in experiments}
-    return environment.get_template("report.html").render(
+    return template("report.html", autoescape=True).render(
         contents=contents,
         experiments=experiments,
         variants=variants(contents.config, contents.claims),
@@ -103,6 +95,19 @@ def html(contents: Contents) -> str:
             contents.config.model_dump(mode="json"), sort_keys=False, default_flow_style=None
         ),
     )
+
+
+def template(name: str, autoescape: bool) -> Template:
+    """One of the package's templates, with the filters that turn values into text."""
+    environment = Environment(
+        loader=PackageLoader("largestep"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "steps": steps, "words": words, "tally": tally}
+    return environment.get_template(name)
 
 
 def setting(experiment: Experiment) -> list[str]:
@@ -124,15 +129,22 @@ def variants(config: Config, claims: Sequence[Mapping[str, Any]]) -> dict[str, d
     for name, experiment in config.experiments.items():
         if experiment.variant_of is None:
             continue
-        judged: dict[str, list[str]] = {verdict: [] for verdict in Verdict}
-        for claim in claims:
-            counts = next((c for c in claim["variants"] if c["experiment"] == name), {})
-            for verdict in PRECEDENCE:
-                if counts.get(verdict):
-                    judged[verdict].append(claim["id"])
-                    break
         differs = differences(config.experiments[experiment.variant_of], experiment)
-        found[name] = {"differs": differs, "claims": judged}
+        found[name] = {"differs": differs, "claims": judged(claims, "variants", name)}
+    return found
+
+
+def judged(claims: Sequence[Mapping[str, Any]], part: str, name: str) -> dict[str, list[str]]:
+    """Claims by the first verdict, in order of precedence, that an experiment's runs gave them.
+
+    part: of a claim's entry that tells of this experiment, "runs" or "variants".
+    """
+    found: dict[str, list[str]] = {verdict: [] for verdict in PRECEDENCE}
+    for claim in claims:
+        counts = next((c for c in claim[part] if c["experiment"] == name), {})
+        verdict = next((v for v in PRECEDENCE if counts.get(v)), None)
+        if verdict:
+            found[verdict].append(claim["id"])
     return found
 
 

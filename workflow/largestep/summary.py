@@ -3,16 +3,13 @@
 It stands beside `figures/` and links there, so both can be copied to wherever they are to be read.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from statistics import median_low
-from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from largestep.claims.verdicts import PRECEDENCE
 from largestep.durations import duration
-from largestep.report import Contents, number, setting, share, steps, tally, words
+from largestep.report import Contents, judged, number, setting, share, steps, tally, template
 from largestep.spec import Experiment
 
 _MOST_STEPSIZES = 9
@@ -30,23 +27,16 @@ _QUANTITIES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
 
 def markdown(contents: Contents) -> str:
     """The page, with a line for each claim, and for each experiment its table of stepsizes."""
-    environment = Environment(
-        loader=PackageLoader("largestep"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"tally": tally, "steps": steps, "words": words, "cell": _cell}
     config, runs = contents.config, contents.runs
     shown = {name: e for name, e in config.experiments.items() if not e.variant_of}
-    return environment.get_template("summary.md").render(
+    return template("summary.md", autoescape=False).render(
         contents=contents,
         experiments=shown,
         comparisons=config.comparisons,
         settings={name: setting(experiment) for name, experiment in shown.items()},
         panels=dict(c for image in contents.figures.values() for c in image.captions),
         tables={name: table(e, runs[runs["experiment"] == name]) for name, e in shown.items()},
-        found={name: list(_found(contents.claims, name)) for name in shown},
+        found={name: judged(contents.claims, "runs", name) for name in shown},
         verdicts=tally({claim["verdict"]: 1} for claim in contents.claims),
         time=duration(contents.times["seconds"].sum()),
     )
@@ -79,19 +69,3 @@ def spread(values: Sequence[float | None], written: Callable[[float | None], str
         text += f" ({written(min(known))} to {written(max(known))})"
     lacking = len(values) - len(known)
     return text + (f", never in {lacking} of {len(values)}" if lacking else "")
-
-
-def _found(claims: Sequence[dict[str, Any]], name: str) -> Iterator[tuple[str, list[str]]]:
-    """Each verdict on an experiment's runs, and the claims with it as the worst found there."""
-    judged: dict[str, list[str]] = {}
-    for claim in claims:
-        counts = next((c for c in claim["runs"] if c["experiment"] == name), {})
-        verdict = next((v for v in PRECEDENCE if counts.get(v)), None)
-        if verdict:
-            judged.setdefault(verdict, []).append(claim["id"])
-    return ((verdict, judged[verdict]) for verdict in PRECEDENCE if verdict in judged)
-
-
-def _cell(text: str) -> str:
-    """Text for a cell of a table, where a bar would end it."""
-    return text.replace("|", "\\|")
