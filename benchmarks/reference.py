@@ -43,7 +43,8 @@ def descend(workload: Workload, steps: int) -> np.ndarray:
 
 def product_seconds(workload: Workload, repeats: int = 2) -> float:
     """Least time that the products of one step of the whole grid can take here: each shape by
-    the fastest of the routes at hand, in the form (by weights or by Gram matrix) that needs less.
+    the fastest of the routes at hand; the first layer by weights or by Gram matrix, whichever
+    takes less.
     """
     (n, d), runs = workload.X.shape, workload.runs
 
@@ -54,15 +55,13 @@ def product_seconds(workload: Workload, repeats: int = 2) -> float:
     def own(p, q, s):
         return _fastest(p, q, s, workload.dtype, repeats)
 
-    if workload.head is None:
-        (width, _), *others = [layer.shape[1:] for layer in workload.weights]
-        first = shared(width, d, n) + shared(width, n, d)
-        ways = [(out, into, n) for out, into in others]
-        ways += [(out, n, into) for out, into in others] + [(into, out, n) for out, into in others]
-        return first + runs * sum(own(*shape) for shape in ways)
-    m = len(workload.head)
-    direct = shared(m, d, n) + shared(m, n, d)
-    return direct if n >= 2 * d else min(direct, shared(m, n, n))
+    (m, _), *others = [layer.shape[1:] for layer in workload.weights]
+    first = shared(m, d, n) + shared(m, n, d)
+    if n < 2 * d:
+        first = min(first, shared(m, n, n))
+    ways = [(out, into, n) for out, into in others]
+    ways += [(out, n, into) for out, into in others] + [(into, out, n) for out, into in others]
+    return first + runs * sum(own(*shape) for shape in ways)
 
 
 def _fastest(p: int, q: int, s: int, dtype: str, repeats: int) -> float:

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.workloads import Workload
 from largestep.engine import COLUMNS, train
-from largestep.layouts import Problem
+from largestep.problem import Problem
 from largestep.record import Watch
 
 Trainer = Callable[[int], tuple[list[int], np.ndarray]]

@@ -64,7 +64,7 @@ def w2(n: int, dtype: str) -> Workload:
     head = np.repeat([1 / m, -1 / m], m // 2)
     activation = LeakySoftplus(name="leaky_softplus", c=0.5)
     stepsizes = m * np.array([25.0, 100, 200, 400])
-    steps = 1024 if n < 2 * d else 64
+    steps = 1024 if n <= 1000 else 512
     return _cast(Workload("W2", X, y, activation, head, [W], stepsizes, steps), dtype)
 
 
@@ -77,7 +77,7 @@ def w3(dtype: str = "float32") -> Workload:
     layers = [rng.uniform(-1, 1, (1, b, a)) / math.sqrt(a) for a, b in pairwise(sizes)]
     weights = [np.repeat(layer, 2, axis=0) for layer in layers]
     stepsizes, activation = np.array([0.2, 0.005]), GELU(name="gelu")
-    return _cast(Workload("W3", X, y, activation, None, weights, stepsizes, 64), dtype)
+    return _cast(Workload("W3", X, y, activation, None, weights, stepsizes, 256), dtype)
 
 
 def _cast(workload: Workload, dtype: str) -> Workload:

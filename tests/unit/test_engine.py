@@ -15,7 +15,7 @@ from obvious import (
 
 from largestep import engine, training
 from largestep.engine import COLUMNS, train
-from largestep.layouts import Problem
+from largestep.problem import Problem
 from largestep.record import Watch
 
 STEPWISE = ("loss", "margin", "param_norm", "grad_norm", "train_accuracy")
@@ -97,8 +97,9 @@ def test_two_layer_nets_of_every_shape(shape):
     check_against_autograd(problem, grid(problem, 2, width=m), [m * 2.0, m * 40.0], 300)
 
 
-def test_a_multilayer_perceptron():
-    problem = Problem(*random_data(30, 12), ACTIVATIONS[2])
+@pytest.mark.parametrize("d", [12, 40], ids=["by weights", "by Gram"])
+def test_a_multilayer_perceptron(d):
+    problem = Problem(*random_data(30, d), ACTIVATIONS[2])
     check_against_autograd(problem, grid(problem, 2, depth=3, width=9), [0.1, 0.5], 300)
 
 
@@ -126,15 +127,16 @@ def settings_of(kind):
             *random_data(150, 100), LEAKY_SOFTPLUS, signed_head(40), random_data(9, 100, 1)
         )
         return problem, grid(problem, 5, width=40), [40.0, 400, 80, 160, 20]
+    d = 12 if kind == "mlp" else 40
     problem = Problem(
-        *random_data(30, 12, dtype=torch.float32),
+        *random_data(30, d, dtype=torch.float32),
         ACTIVATIONS[2],
-        test=random_data(9, 12, 1, torch.float32),
+        test=random_data(9, d, 1, torch.float32),
     )
     return problem, grid(problem, 5, depth=2), [0.1, 0.3, 0.2, 0.05, 0.4]
 
 
-kinds = pytest.mark.parametrize("kind", ["xor", "direct", "gram", "mlp"])
+kinds = pytest.mark.parametrize("kind", ["xor", "direct", "gram", "mlp", "mlp by gram"])
 
 
 def same(a, b):

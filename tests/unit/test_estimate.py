@@ -15,7 +15,7 @@ from project import TINY
 from largestep import engine, estimate, spec
 from largestep.estimate import START, Forecast, forecast, seconds_per_step, wall_time
 from largestep.graph import Graph
-from largestep.layouts import Problem
+from largestep.problem import Problem
 from largestep.record import Watch
 from largestep.resources import Shape
 from largestep.stages import estimate as stage

@@ -8,8 +8,8 @@ from scipy.special import wrightomega
 
 from largestep import flow, tables
 from largestep.activations import HuberizedReLU
-from largestep.layouts import Problem
 from largestep.models import MLP, TwoLayer
+from largestep.problem import Problem
 from largestep.spec import Experiment
 
 TWO_LAYER = TwoLayer(kind="two_layer", width=6, activation=LEAKY_SOFTPLUS)

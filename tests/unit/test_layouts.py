@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from obvious import (
@@ -9,25 +11,40 @@ from obvious import (
     signed_head,
 )
 
-from largestep.layouts import SCALARS, Direct, Gram, Layers, Problem, Separate, Stacked, arrange
+from largestep.first_layer import ByGram, ByWeights
+from largestep.layouts import Perceptron, Separate, Stacked, TwoLayer, arrange
 from largestep.loop import Loop
+from largestep.problem import SCALARS, Problem
 
-LAYOUTS = [Loop, Direct, Gram, Layers]
-layouts = pytest.mark.parametrize("kind", LAYOUTS, ids=lambda kind: kind.__name__)
+TWO_LAYER = {
+    "two layers by weights": partial(TwoLayer, form=ByWeights),
+    "two layers by Gram": partial(TwoLayer, form=ByGram),
+}
+PERCEPTRON = {
+    "perceptron by weights": partial(Perceptron, form=ByWeights),
+    "perceptron by Gram": partial(Perceptron, form=ByGram),
+}
+STEPWISE = TWO_LAYER | PERCEPTRON
+LAYOUTS = {"loop": Loop} | STEPWISE
+
+
+def parametrize(layouts):
+    return pytest.mark.parametrize("kind", layouts.values(), ids=layouts)
 
 
 def setting(kind, n=7, d=5, m=6, runs=3, activation=LEAKY_SOFTPLUS, dtype=torch.float64):
     """A problem with test data, weights (R, out, in) and stepsizes (R,)."""
     X, y = random_data(n + 4, d, dtype=dtype)
-    head = None if kind is Layers else signed_head(m, dtype)
+    deep = getattr(kind, "func", kind) is Perceptron
+    head = None if deep else signed_head(m, dtype)
     problem = Problem(X[:n], y[:n], activation, head, (X[n:], y[n:]))
-    shapes = [(m, d), (m + 1, m), (1, m + 1)] if kind is Layers else [(m, d)]
+    shapes = [(m, d), (m + 1, m), (1, m + 1)] if deep else [(m, d)]
     generator = torch.Generator().manual_seed(1)
     weights = [
         (torch.randn(runs, *shape, generator=generator).double() / shape[1] ** 0.5).to(dtype)
         for shape in shapes
     ]
-    largest = 1 if kind is Layers else 20
+    largest = 1 if deep else 20
     return problem, weights, torch.linspace(largest / 20, largest, runs, dtype=torch.float64)
 
 
@@ -40,7 +57,7 @@ def advanced(layout, runs, steps):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
-@layouts
+@parametrize(LAYOUTS)
 def test_a_point_is_measured_as_autograd_does(kind, activation):
     problem, weights, stepsizes = setting(kind, activation=activation)
     layout = kind(problem, weights, stepsizes)
@@ -62,7 +79,7 @@ def test_a_point_is_measured_as_autograd_does(kind, activation):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
-@pytest.mark.parametrize("kind", [Direct, Gram], ids=lambda kind: kind.__name__)
+@parametrize(TWO_LAYER)
 def test_the_compiled_pass_does_what_tensors_do_on_cuda(kind, activation):
     problem, weights, stepsizes = setting(kind, activation=activation)
     compiled, tensors = (kind(problem, weights, stepsizes) for _ in range(2))
@@ -74,7 +91,7 @@ def test_the_compiled_pass_does_what_tensors_do_on_cuda(kind, activation):
     torch.testing.assert_close(found, gradient, rtol=1e-11, atol=1e-13)
 
 
-@layouts
+@parametrize(LAYOUTS)
 def test_steps_and_test_outputs_follow_the_weights(kind):
     problem, weights, stepsizes = setting(kind)
     layout = kind(problem, weights, stepsizes)
@@ -108,10 +125,10 @@ SHAPES = [
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("deep", [False, True], ids=["two_layer", "mlp"])
-def test_a_run_is_bitwise_the_same_in_every_grid(shape, dtype, deep):
+@pytest.mark.parametrize("kind", [TwoLayer, Perceptron])
+def test_a_run_is_bitwise_the_same_in_every_grid(shape, dtype, kind):
     n, d, m = shape
-    problem, weights, stepsizes = setting(Layers if deep else Direct, n, d, m, 37, dtype=dtype)
+    problem, weights, stepsizes = setting(kind, n, d, m, 37, dtype=dtype)
     grid = arrange(problem, weights, stepsizes)
     series = advanced(grid, 37, 20)
     for chosen in ([0], [36], [5, 1], [8, 9, 10], range(3, 20)):
@@ -123,7 +140,7 @@ def test_a_run_is_bitwise_the_same_in_every_grid(shape, dtype, deep):
         assert torch.equal(layout.test_outputs(), grid.test_outputs()[chosen])
 
 
-@layouts
+@parametrize(LAYOUTS)
 def test_a_state_continues_exactly(kind):
     problem, weights, stepsizes = setting(kind)
     whole, begun, continued = (kind(problem, weights, stepsizes) for _ in range(3))
@@ -136,17 +153,19 @@ def test_a_state_continues_exactly(kind):
 def test_the_shape_alone_chooses_the_layout():
     def chosen(kind, n, d, runs=2, **options):
         layout = arrange(*setting(kind, n, d, runs=runs, **options))
-        return type(layout.parts[0] if isinstance(layout, Separate) else layout)
+        part = layout.parts[0]
+        return Loop if isinstance(part, Loop) else (type(part), type(part.first))
 
     for runs in (1, 50):
-        assert chosen(Direct, 4, 2, runs) is Loop
-        assert chosen(Direct, 4, 2, runs, dtype=torch.float32) is Direct
-        assert chosen(Direct, 3000, 30, runs) is Direct
-        assert chosen(Direct, 400, 300, runs) is Gram
-        assert chosen(Layers, 4, 2, runs) is Layers
+        assert chosen(TwoLayer, 4, 2, runs) is Loop
+        assert chosen(TwoLayer, 4, 2, runs, dtype=torch.float32) == (TwoLayer, ByWeights)
+        assert chosen(TwoLayer, 3000, 30, runs) == (TwoLayer, ByWeights)
+        assert chosen(TwoLayer, 400, 300, runs) == (TwoLayer, ByGram)
+        assert chosen(Perceptron, 4, 2, runs) == (Perceptron, ByWeights)
+        assert chosen(Perceptron, 3, 2, runs) == (Perceptron, ByGram)
 
 
-@layouts
+@parametrize(LAYOUTS)
 def test_a_diverging_run_leaves_the_others_alone(kind):
     problem, weights, stepsizes = setting(kind)
     several = Separate if kind is Loop else Stacked
@@ -159,7 +178,7 @@ def test_a_diverging_run_leaves_the_others_alone(kind):
     assert not disturbed[1:, :, 1].isfinite().any()
 
 
-@pytest.mark.parametrize("kind", [Direct, Gram, Layers], ids=lambda kind: kind.__name__)
+@parametrize(STEPWISE)
 def test_what_a_step_leaves_behind_stays_in_place(kind):
     """A CUDA graph replays on the same memory."""
     problem, weights, stepsizes = setting(kind)
@@ -168,7 +187,7 @@ def test_what_a_step_leaves_behind_stays_in_place(kind):
 
     def addresses():
         tensors = []
-        for value in vars(layout).values():
+        for value in [*vars(layout).values(), *vars(layout.first).values()]:
             tensors += value if isinstance(value, list) else [value]
         return [t.data_ptr() for t in tensors if isinstance(t, torch.Tensor)]
 

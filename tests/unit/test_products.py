@@ -3,7 +3,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from largestep.products import Product, multiply, onednn, product
+from largestep.products import Product, gram, multiply, onednn, product
 
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
@@ -48,6 +48,14 @@ def test_transposed_operands(dtype):
     product(a, b, out=out)
     check(out, a, b)
     check(multiplied(a, b[0]), a, b[0])
+
+
+@dtypes
+@pytest.mark.parametrize("n", [3, 300])
+def test_a_gram_matrix_is_symmetric(n, dtype):
+    X = random(n, 500, dtype=dtype)
+    check(gram(X), X, X.T)
+    assert torch.equal(gram(X), gram(X).T)
 
 
 # Small and large; widths odd and even; columns of which kernels take the last few differently.

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from largestep.layouts import SCALARS
+from largestep.problem import SCALARS
 from largestep.record import Running, Watch, row_steps, snapshot_steps
 
 EPS = torch.finfo(torch.float64).eps

@@ -68,10 +68,11 @@ def test_a_larger_grid_never_asks_for_less(n, d, m, runs, steps, deep, grown):
     [
         experiment({"source": "xor"}, two_layer(20), eta=[1, 5], seeds=[0], steps=2000),
         experiment(margin(1500, 1500), two_layer(60), eta=[1, 5], seeds=[0], steps=5),
+        experiment(margin(3000, 1600), mlp(900, 100), stepsize=[1, 5], seeds=[0], steps=3),
         experiment(margin(20_000, 60), two_layer(200), eta=[1, 5, 9], seeds=[0], steps=3),
         experiment(margin(20_000, 60), mlp(100, 100), stepsize=[1, 5], seeds=[0], steps=3),
     ],
-    ids=["xor", "gram", "direct", "mlp"],
+    ids=["xor", "gram", "mlp by gram", "direct", "mlp"],
 )
 def test_real_jobs_fit_into_what_they_ask_for(tmp_path, found):
     python = [sys.executable, "-m"]

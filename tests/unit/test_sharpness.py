@@ -7,8 +7,8 @@ import torch
 from obvious import ACTIVATIONS, LEAKY_SOFTPLUS, descend, forward, random_data, softplus, xor
 
 from largestep import resources, sharpness, tables
-from largestep.layouts import Problem
 from largestep.models import MLP, TwoLayer
+from largestep.problem import Problem
 from largestep.sharpness import Hessian, top_eigenvalues
 from largestep.spec import Experiment
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from largestep.layouts import SCALARS, Layout, Problem, arrange
+from largestep.layouts import Layout, arrange
+from largestep.problem import SCALARS, Problem
 from largestep.record import Running, Watch, row_steps, snapshot_steps
 
 #: Columns that `train` records at each row step, in this order.

@@ -20,7 +20,7 @@ from largestep.devices import choose_device
 from largestep.engine import train
 from largestep.flow import Landscape
 from largestep.graph import Graph
-from largestep.layouts import Problem
+from largestep.problem import Problem
 from largestep.record import Watch
 from largestep.resources import Shape
 from largestep.sharpness import WHOLE, Hessian, top_eigenvalues

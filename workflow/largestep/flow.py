@@ -8,8 +8,10 @@ import torch
 from scipy.integrate import RK45
 from torch import Tensor
 
-from largestep.layouts import SCALARS, Direct, Layers, Problem
+from largestep.first_layer import ByWeights
+from largestep.layouts import network
 from largestep.models import AnyModel
+from largestep.problem import SCALARS, Problem
 from largestep.record import row_steps
 from largestep.spec import Experiment
 
@@ -24,14 +26,14 @@ class Landscape:
         head = None if model.head is None else torch.as_tensor(model.head).to(X)
         weights = [torch.as_tensor(layer).to(X)[None] for layer in initial]
         self.shapes = [layer.shape for layer in weights]
-        # A layout whose iterate is the weights, unlike `Gram`, for any size of the data.
-        kind = Layers if head is None else Direct
         problem = Problem(X, y, model.activation, head)
-        self.layout = kind(problem, weights, torch.ones(1, dtype=X.dtype, device=X.device))
+        stepsizes = torch.ones(1, dtype=X.dtype, device=X.device)
+        # Its iterate is the weights, whatever the size of the data.
+        self.layout = network(problem)(problem, weights, stepsizes, ByWeights)
         self.scalars = X.new_empty(len(SCALARS), 1)
 
     def measure(self, w: np.ndarray) -> dict[str, float]:
-        """The engine's scalars (layouts.SCALARS) at w."""
+        """The engine's scalars (problem.SCALARS) at w."""
         parts = torch.as_tensor(w).split([shape.numel() for shape in self.shapes])
         layers = [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
         self.layout.load({f"layer{k}": layer for k, layer in enumerate(layers)})

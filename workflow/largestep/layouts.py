@@ -7,51 +7,23 @@ dL/df_i = -y_i s_i / n.
 A run's numbers must not depend on its neighbours, bitwise on the CPU. A library's kernels choose
 their order of summation by position and alignment, so on the CPU every run has tensors of its own
 (`Separate`, `loop.Loop`), and shares only products that give it the same bits (`Stacked`); on CUDA
-runs are batched, and agree to the precision of the dtype. Neurons come before samples, (m, n), so
-that all large products are rows of a run times a matrix of the problem.
+runs are batched, and agree to the precision of the dtype.
 
 What a step leaves behind lies in the same memory at every step, as a CUDA graph needs it.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from largestep.activations import Activation, softplus
+from largestep.activations import softplus
+from largestep.first_layer import ByGram, ByWeights, inner, squares
+from largestep.problem import Problem
 from largestep.products import Product, multiply, product
-
-#: Scalars of the current point that `measure` writes, in this order; slope = mean_i |l'(y_i f_i)|.
-SCALARS = ("loss", "margin", "squared_norm", "squared_grad_norm", "slope")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A data set and a network without its weights; all tensors share device and dtype.
-
-    X: (n, d); y: (n,) of -1 and +1; test: the same pair for test data, or None.
-    head: (m,) fixed output weights of a two-layer net, or None where the last layer is trained.
-    """
-
-    X: Tensor
-    y: Tensor
-    activation: Activation
-    head: Tensor | None = None
-    test: tuple[Tensor, Tensor] | None = None
-
-    @cached_property
-    def gram(self) -> Tensor:
-        """K = X X^T, (n, n)."""
-        return self.X @ self.X.T
-
-    @cached_property
-    def test_gram(self) -> Tensor:
-        """X X_test^T, (n, n_test)."""
-        return self.X @ self.test[0].T
 
 
 class Layout(Protocol):
@@ -92,44 +64,50 @@ class Layout(Protocol):
         """Continue from a `state`; `measure` comes next."""
 
 
-class ByWeights:
-    """What layouts share whose iterate is the weights; `initial` has those of step 0."""
+class _Network(ABC):
+    """R runs that take their steps one by one; their first layer in the given form."""
 
-    initial: list[Tensor]
-    stepsizes: Tensor
-
-    def displacement(self) -> Tensor:
-        pairs = zip(self.layers(), self.initial, strict=True)
-        return sum(squares(now - then) for now, then in pairs).sqrt()
-
-    def inner(self, state: dict[str, Tensor]) -> Tensor:
-        return sum(inner(w, state[f"layer{k}"]) for k, w in enumerate(self.layers()))
-
-    def moving(self) -> Tensor:
-        layers = self.layers()
-        pairs = zip(layers, self.gradients(), strict=True)
-        changed = sum(((w - g * self.stepsizes) != w).sum((1, 2)) for w, g in pairs)
-        return changed.double() / sum(w[0].numel() for w in layers)
-
-    def state(self) -> dict[str, Tensor]:
-        return {f"layer{k}": layer for k, layer in enumerate(self.layers())}
-
-
-class _Stepwise(ABC):
-    """What layouts share that take their steps one by one."""
-
-    def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        self.problem, self.initial = problem, weights
+    def __init__(
+        self,
+        problem: Problem,
+        weights: list[Tensor],
+        stepsizes: Tensor,
+        form: type[ByWeights] | type[ByGram],
+    ):
+        first, *others = weights
+        self.problem, self.initial = problem, others
+        self.first = form(problem, first)
+        self.weights = [layer.clone() for layer in others]
+        self.grads = [torch.zeros_like(layer) for layer in others]
         self.stepsizes = stepsizes.to(problem.X.dtype)[:, None, None]
         self.f = problem.X.new_empty(len(stepsizes), len(problem.y))
 
     @abstractmethod
+    def _differentiate(self, scalars: Tensor) -> None:
+        """From first.Z: outputs f, dL/dZ in first.D, gradients of the other layers; loss, margin
+        and slope in `scalars`."""
+
+    @abstractmethod
+    def _outputs(self, Z: Tensor) -> Tensor:
+        """f (R, k) where the first layer's pre-activations are Z (R, m, k)."""
+
     def passes(self, scalars: Tensor) -> Iterator[Product]:
         """`measure`, pausing for each product with a matrix that all runs share."""
+        yield from self.first.forward()
+        self._differentiate(scalars)
+        yield from self.first.backward()
+        scalars[2] = self.first.squared_norm() + sum(map(squares, self.weights))
+        scalars[3] = self.first.squared_grad_norm() + sum(map(squares, self.grads))
 
     def measure(self, scalars: Tensor) -> None:
         for wanted in self.passes(scalars):
             multiply([wanted])
+
+    def update(self) -> None:
+        # The gradient first, then subtracted: as part of its product, it is 24 times less accurate.
+        for layer, grad in zip(self.weights, self.grads, strict=True):
+            layer.addcmul_(grad, self.stepsizes, value=-1)
+        self.first.update(self.stepsizes)
 
     def advance(self, series: Tensor) -> None:
         for scalars in series:
@@ -138,6 +116,39 @@ class _Stepwise(ABC):
 
     def outputs(self) -> Tensor:
         return self.f
+
+    def test_outputs(self) -> Tensor:
+        return self._outputs(self.first.test_Z())
+
+    def layers(self) -> list[Tensor]:
+        return [self.first.weights(), *self.weights]
+
+    def gradients(self) -> list[Tensor]:
+        return [self.first.gradient(), *self.grads]
+
+    def displacement(self) -> Tensor:
+        pairs = zip(self.weights, self.initial, strict=True)
+        moved = sum(squares(now - then) for now, then in pairs)
+        return (self.first.squared_displacement() + moved).sqrt()
+
+    def inner(self, state: dict[str, Tensor]) -> Tensor:
+        others = sum(inner(w, state[f"layer{k}"]) for k, w in enumerate(self.weights, 1))
+        return self.first.inner(state) + others
+
+    def moving(self) -> Tensor:
+        moves = [(self.first.iterate, self.first.change)]
+        moves += zip(self.weights, self.grads, strict=True)
+        step = self.stepsizes
+        changed = sum((w.addcmul(g, step, value=-1) != w).sum((1, 2)) for w, g in moves)
+        return changed.double() / sum(w[0].numel() for w, _ in moves)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.first.state() | {f"layer{k}": w for k, w in enumerate(self.weights, 1)}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        self.first.load(state)
+        for k, layer in enumerate(self.weights, 1):
+            layer.copy_(state[f"layer{k}"])
 
     def _summarise(self, scalars: Tensor) -> Tensor:
         """Write loss, margin and slope of the outputs; returns dL/df (R, n)."""
@@ -149,173 +160,61 @@ class _Stepwise(ABC):
         return steepness.to(self.f.dtype).mul_(self.problem.y).mul_(-1 / q.shape[1])
 
 
-class Layers(ByWeights, _Stepwise):
+class Perceptron(_Network):
     """A multilayer perceptron, any depth."""
 
-    def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        super().__init__(problem, weights, stepsizes)
-        self.weights = [layer.clone() for layer in weights]
-        self.grads = [torch.zeros_like(layer) for layer in weights]
+    def __init__(self, problem, weights, stepsizes, form):
+        super().__init__(problem, weights, stepsizes, form)
         runs, n = self.f.shape
-        self.Z = [self.f.new_empty(runs, layer.shape[1], n) for layer in weights[:-1]]
+        later = [self.f.new_empty(runs, layer.shape[1], n) for layer in weights[1:-1]]
+        self.Z = [self.first.Z, *later]
 
-    def passes(self, scalars: Tensor) -> Iterator[Product]:
-        phi, weights, grads, Z = self.problem.activation, self.weights, self.grads, self.Z
-        yield Product(weights[0], self.problem.X.T, Z[0])
-        hidden = [phi.value(Z[0])]
-        for layer, z in zip(weights[1:-1], Z[1:], strict=True):
+    def _differentiate(self, scalars: Tensor) -> None:
+        phi = self.problem.activation
+        hidden = [phi.value(self.first.Z)]
+        for layer, z in zip(self.weights[:-1], self.Z[1:], strict=True):
             # MKL takes twice as long where both factors lie row by row (measured).
             product(layer.mT.contiguous().mT, hidden[-1], out=z)
             hidden.append(phi.value(z))
-        torch.bmm(weights[-1], hidden[-1], out=self.f[:, None])
+        torch.bmm(self.weights[-1], hidden[-1], out=self.f[:, None])
         delta = self._summarise(scalars)[:, None]
-        for k in reversed(range(1, len(weights))):
-            product(delta, hidden[k - 1].mT, out=grads[k])
+        for k in reversed(range(len(hidden))):
+            product(delta, hidden[k].mT, out=self.grads[k])
             # The layer's output is not needed any more: its memory takes the product.
-            product(weights[k].mT, delta, out=hidden[k - 1])
-            delta = phi.pull_back(hidden[k - 1], Z[k - 1])
-        yield Product(delta, self.problem.X, grads[0])
-        scalars[2] = sum(map(squares, weights))
-        scalars[3] = sum(map(squares, grads))
+            product(self.weights[k].mT, delta, out=hidden[k])
+            delta = phi.pull_back(hidden[k], self.Z[k])
+        self.first.D.copy_(delta)
 
-    def update(self) -> None:
-        # The gradient first, then subtracted: a fused update is 24 times less accurate.
-        for layer, grad in zip(self.weights, self.grads, strict=True):
-            layer.sub_(grad * self.stepsizes)
-
-    def test_outputs(self) -> Tensor:
-        h = self.problem.test[0].T
-        for layer in self.weights[:-1]:
-            h = self.problem.activation.value(torch.matmul(layer, h))
-        return torch.matmul(self.weights[-1], h)[:, 0]
-
-    def layers(self) -> list[Tensor]:
-        return self.weights
-
-    def gradients(self) -> list[Tensor]:
-        return self.grads
-
-    def load(self, state: dict[str, Tensor]) -> None:
-        for k, layer in enumerate(self.weights):
-            layer.copy_(state[f"layer{k}"])
+    def _outputs(self, Z: Tensor) -> Tensor:
+        for layer in self.weights:
+            Z = torch.matmul(layer, self.problem.activation.value(Z))
+        return Z[:, 0]
 
 
-class _TwoLayer(_Stepwise):
-    """What two-layer layouts share."""
+class TwoLayer(_Network):
+    """A two-layer net with fixed output weights."""
 
-    def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        super().__init__(problem, weights, stepsizes)
-        runs, n = self.f.shape
-        self.Z = self.f.new_empty(runs, len(problem.head), n)
-        self.head = problem.head.expand(runs, 1, -1)
-        self.D = torch.zeros_like(self.Z)
+    def __init__(self, problem, weights, stepsizes, form):
+        super().__init__(problem, weights, stepsizes, form)
+        self.head = problem.head.expand(len(stepsizes), 1, -1)
         self.compiled = None
-        if self.Z.device.type == "cpu":
+        if problem.X.device.type == "cpu":
             from largestep.loop import differentiator  # numba takes .3 s to import
 
             self.compiled = differentiator(problem)
 
     def _differentiate(self, scalars: Tensor) -> None:
-        """D = dL/dZ (R, m, n) and the outputs at Z; writes loss, margin and slope."""
+        Z, D = self.first.Z, self.first.D
         if self.compiled:
-            self.compiled(self.Z, self.D, self.f, scalars)
+            self.compiled(Z, D, self.f, scalars)
             return
-        value, slope = self.problem.activation.value_and_slope(self.Z)
+        value, slope = self.problem.activation.value_and_slope(Z)
         torch.bmm(self.head, value, out=self.f[:, None])
         pull = self._summarise(scalars)
-        torch.mul(slope.mul_(self.head.mT), pull[:, None], out=self.D)
+        torch.mul(slope.mul_(self.head.mT), pull[:, None], out=D)
 
-    def test_outputs(self) -> Tensor:
-        return torch.bmm(self.head, self.problem.activation.value(self._test_Z()))[:, 0]
-
-
-class Direct(ByWeights, _TwoLayer):
-    """A two-layer net by its weights (R, m, d): Z = W X^T, grad = dL/dZ X."""
-
-    def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        super().__init__(problem, weights, stepsizes)
-        self.W = weights[0].clone()
-        self.grad = torch.zeros_like(self.W)
-
-    def passes(self, scalars: Tensor) -> Iterator[Product]:
-        yield Product(self.W, self.problem.X.T, self.Z)
-        self._differentiate(scalars)
-        yield Product(self.D, self.problem.X, self.grad)
-        scalars[2] = squares(self.W)
-        scalars[3] = squares(self.grad)
-
-    def update(self) -> None:
-        self.W.sub_(self.grad * self.stepsizes)
-
-    def _test_Z(self) -> Tensor:
-        return torch.matmul(self.W, self.problem.test[0].T)
-
-    def layers(self) -> list[Tensor]:
-        return [self.W]
-
-    def gradients(self) -> list[Tensor]:
-        return [self.grad]
-
-    def load(self, state: dict[str, Tensor]) -> None:
-        self.W.copy_(state["layer0"])
-
-
-class Gram(_TwoLayer):
-    """A two-layer net by its pre-activations: exact, and cheaper where n < 2d (derived).
-
-    Gradient descent never leaves W0 + span(X): W = W0 - C X with coefficients C (m, n), so
-    Z = W X^T follows Z <- Z - step D K and C <- C + step D, with K = X X^T and D = dL/dZ.
-    Here Z is what moves or freezes, so `moving` counts its entries.
-    """
-
-    def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        super().__init__(problem, weights, stepsizes)
-        multiply([Product(weights[0], problem.X.T, self.Z)])
-        self.Z0 = self.Z.clone()
-        self.squared_norm0 = squares(weights[0])
-        self.C, self.DK = torch.zeros_like(self.Z), torch.zeros_like(self.Z)
-
-    def passes(self, scalars: Tensor) -> Iterator[Product]:
-        self._differentiate(scalars)
-        yield Product(self.D, self.problem.gram, self.DK)
-        # ||W||^2 = ||W0||^2 - 2 <C, Z0> + <C, C K>, and C K = Z0 - Z.
-        scalars[2] = self.squared_norm0 - inner(self.C, self.Z0 + self.Z)
-        scalars[3] = inner(self.D, self.DK)
-
-    def update(self) -> None:
-        self.Z.sub_(self.DK * self.stepsizes)
-        self.C.add_(self.D * self.stepsizes)
-
-    @cached_property
-    def _test_Z0(self) -> Tensor:
-        return torch.matmul(self.initial[0], self.problem.test[0].T)
-
-    def _test_Z(self) -> Tensor:
-        return self._test_Z0 - torch.matmul(self.C, self.problem.test_gram)
-
-    def layers(self) -> list[Tensor]:
-        return [self.initial[0] - torch.matmul(self.C, self.problem.X)]
-
-    def gradients(self) -> list[Tensor]:
-        return [torch.matmul(self.D, self.problem.X)]
-
-    def displacement(self) -> Tensor:
-        return inner(self.C, self.Z0 - self.Z).clamp(min=0).sqrt()
-
-    def inner(self, state: dict[str, Tensor]) -> Tensor:
-        # <W0 - C X, W0 - C' X>
-        return self.squared_norm0 - inner(self.C, state["Z"]) - inner(state["C"], self.Z0)
-
-    def moving(self) -> Tensor:
-        changed = (self.Z - self.DK * self.stepsizes) != self.Z
-        return changed.double().mean((1, 2))
-
-    def state(self) -> dict[str, Tensor]:
-        return {"Z": self.Z, "C": self.C}
-
-    def load(self, state: dict[str, Tensor]) -> None:
-        self.Z.copy_(state["Z"])
-        self.C.copy_(state["C"])
+    def _outputs(self, Z: Tensor) -> Tensor:
+        return torch.bmm(self.head, self.problem.activation.value(Z))[:, 0]
 
 
 class Separate:
@@ -404,7 +303,7 @@ def arrange(problem: Problem, weights: list[Tensor], stepsizes: Tensor) -> Layou
     """
     n, d = problem.X.shape
     m = weights[0].shape[1]
-    kind = Layers if problem.head is None else Gram if n < 2 * d else Direct
+    kind = partial(network(problem), form=ByGram if n < 2 * d else ByWeights)
     if problem.X.device.type == "cuda":
         from largestep.capture import Captured
 
@@ -417,14 +316,8 @@ def arrange(problem: Problem, weights: list[Tensor], stepsizes: Tensor) -> Layou
     return Stacked(kind, problem, weights, stepsizes)
 
 
-def inner(a: Tensor, b: Tensor) -> Tensor:
-    """Inner product of each run's (out, in) slices, (R,), accumulated in float64."""
-    return (a * b).sum((1, 2), dtype=torch.float64)
-
-
-def squares(a: Tensor) -> Tensor:
-    """Squared Frobenius norm of each run's (out, in) slice, (R,), in float64."""
-    return inner(a, a)
+def network(problem: Problem) -> type[Perceptron] | type[TwoLayer]:
+    return Perceptron if problem.head is None else TwoLayer
 
 
 def _together(parts) -> list[Tensor]:

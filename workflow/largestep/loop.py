@@ -17,7 +17,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from largestep.layouts import SCALARS, ByWeights, Problem
+from largestep.first_layer import inner, squares
+from largestep.problem import SCALARS, Problem
 
 _SOFTPLUS, _GELU, _SILU, _HUBER = range(4)
 _KINDS = {"softplus": _SOFTPLUS, "gelu": _GELU, "silu": _SILU, "huberized_relu": _HUBER}
@@ -25,11 +26,11 @@ _KINDS = {"softplus": _SOFTPLUS, "gelu": _GELU, "silu": _SILU, "huberized_relu":
 compiled = njit(error_model="numpy")
 
 
-class Loop(ByWeights):
+class Loop:
     """A two-layer net as (d, m, R), for small n, d and m in float64 on the CPU."""
 
     def __init__(self, problem: Problem, weights: list[Tensor], stepsizes: Tensor):
-        self.problem, self.initial = problem, weights
+        self.problem, self.initial = problem, weights[0]
         self.stepsizes = stepsizes[:, None, None]
         self.network = (*_activation(problem), problem.head.numpy(), stepsizes.numpy())
         self.load({"layer0": weights[0]})
@@ -65,9 +66,22 @@ class Loop(ByWeights):
     def gradients(self) -> list[Tensor]:
         return [torch.from_numpy(self.grad.transpose(2, 1, 0).copy())]
 
+    def displacement(self) -> Tensor:
+        return squares(self.layers()[0] - self.initial).sqrt()
+
+    def inner(self, state: dict[str, Tensor]) -> Tensor:
+        return inner(self.layers()[0], state["layer0"])
+
+    def moving(self) -> Tensor:
+        (w,), (g,) = self.layers(), self.gradients()
+        return ((w - g * self.stepsizes) != w).double().mean((1, 2))
+
+    def state(self) -> dict[str, Tensor]:
+        return {"layer0": self.layers()[0]}
+
 
 def differentiator(problem: Problem):
-    """What `layouts.Direct` and `Gram` do between products, compiled; computed in float64."""
+    """What `layouts.TwoLayer` does between products, compiled; computed in float64."""
     network = (*_activation(problem), problem.head.numpy(), problem.y.numpy())
 
     def differentiate(Z: Tensor, D: Tensor, f: Tensor, scalars: Tensor) -> None:

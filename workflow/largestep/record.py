@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from largestep.layouts import SCALARS
+from largestep.problem import SCALARS
 
 ROWS_PER_DECADE = 64
 

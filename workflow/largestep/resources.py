@@ -109,9 +109,14 @@ class Shape:
         return sum(out * into for out, into in self.model.layer_shapes(self.d))
 
     @property
+    def first(self) -> int:
+        """Neurons of the first layer."""
+        return self.model.layer_shapes(self.d)[0][0]
+
+    @property
     def gram(self) -> bool:
-        """Whether a two-layer net is iterated by its pre-activations (layouts.py)."""
-        return self.model.kind == "two_layer" and self.n < 2 * self.d
+        """Whether the first layer is iterated by its pre-activations (first_layer.py)."""
+        return self.n < 2 * self.d
 
 
 def gpus(shape: Shape) -> int:
@@ -123,15 +128,15 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     """Megabytes of the host's memory.
 
     Derived by counting arrays: samples as read, hashed and converted; the Gram matrices where
-    they are used; per run the weights (now, at first, at half time, gradient, checkpoint and
-    temporaries), those that it keeps (four times: in training, in the store, in the job's file, and
-    as its bytes) and its hidden units' outputs, before and after a product that runs share, whose
-    temporaries exist for one run at a time on the CPU and for all at once on CUDA, on the device;
-    the tables.
+    they are used, and what of the first layer a run then has besides; per run the weights (now, at
+    first, at half time, gradient, checkpoint and temporaries), those that it keeps (four times: in
+    training, in the store, in the job's file, and as its bytes) and its hidden units' outputs,
+    before and after a product that runs share, whose temporaries exist for one run at a time on the
+    CPU and for all at once on CUDA, on the device; the tables.
     """
     rows = shape.n + shape.tests
     samples = rows * shape.d * (3 * 8 + shape.itemsize)
-    gram = rows * shape.n * shape.itemsize if shape.gram else 0
+    gram = rows * shape.itemsize * (shape.n + 8 * shape.first * shape.runs) if shape.gram else 0
     hidden = [out for out, _ in shape.model.layer_shapes(shape.d)]
     hidden_outputs = shape.itemsize * rows * sum(hidden) * (4 * shape.runs + 6)
     weights = shape.itemsize * (8 + 4 * shape.snapshots) * shape.weights * shape.runs
@@ -145,8 +150,8 @@ def memory(shape: Shape, attempt: int = 1) -> int:
 def minutes(shape: Shape, attempt: int = 1) -> int:
     """Minutes of wall-clock time, at most `LONGEST`.
 
-    Operations of one step, counted as 2 per multiplication and addition: two products with the
-    Gram matrix's or the data's size for a two-layer net, three per layer for an MLP.
+    Operations of one step, counted as 2 per multiplication and addition: one product with the
+    Gram matrix or two with the data for a first layer, three for each other layer of an MLP.
     """
     work = _operations(shape) * shape.runs
     if shape.cuda:
@@ -217,9 +222,10 @@ def small(shape: Shape) -> bool:
 
 def _operations(shape: Shape) -> float:
     """Floating-point operations of one run's step."""
-    if shape.gram:
-        return 2 * shape.n**2 * shape.model.m + _elementwise(shape)
-    return _passes(shape)
+    if not shape.gram:
+        return _passes(shape)
+    others = shape.weights - shape.first * shape.d
+    return 2 * shape.n * (shape.n * shape.first + 3 * others) + _elementwise(shape)
 
 
 def _passes(shape: Shape) -> float:

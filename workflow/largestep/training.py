@@ -14,8 +14,8 @@ import torch
 
 from largestep.engine import Trained, train
 from largestep.fingerprint import fingerprint
-from largestep.layouts import Problem
 from largestep.models import AnyModel
+from largestep.problem import Problem
 from largestep.record import Watch
 from largestep.store import Run, Store, key_of
 from largestep.theory import smoothness, stable_threshold
