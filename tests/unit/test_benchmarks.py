@@ -1,5 +1,6 @@
 """Benchmarks pin their process to one core, so they are tested in a process of their own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,3 +23,29 @@ def test_every_variant_agrees_with_the_reference():
     done = subprocess.run([sys.executable, "-c", CODE], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert {"W1 engine", "W2 engine", "W1 usual"} <= set(done.stdout.splitlines())
+
+
+MEMORY = """
+import multiprocessing, numpy
+from benchmarks.scaling import measure_one
+if __name__ == "__main__":
+    large = numpy.ones(10**8)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        seconds, added = pool.apply(measure_one, ("runs", 1000))
+    print(added)
+"""
+
+
+def test_memory_is_measured_whatever_the_caller_has(tmp_path):
+    """Linux counts the peak of the process that starts another one as the other's, too."""
+    script = tmp_path / "memory.py"
+    script.write_text(MEMORY)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'workflow'}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1000 * 8 * 200  # a thousand runs' rows alone
