@@ -317,6 +317,7 @@ def arrange(problem: Problem, weights: list[Tensor], stepsizes: Tensor) -> Layou
 
 
 def network(problem: Problem) -> type[Perceptron] | type[TwoLayer]:
+    """The kind of network that the problem has; its first layer may have either form."""
     return Perceptron if problem.head is None else TwoLayer
 
 
