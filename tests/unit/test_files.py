@@ -4,9 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from largestep import locks
+from largestep.base import UserError
 from largestep.files import replacing
 
 WRITER = """
@@ -57,3 +61,21 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path):
         partial.write_text("new")
         raise ZeroDivisionError
     assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_lock_of_a_file_that_was_deleted_meanwhile_is_none(tmp_path):
+    """Who sweeps holds the lock, deletes the file, and lets go; who waited must not take that."""
+    path = tmp_path / "a"
+    sweeper = locks.acquire(path)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(locks.acquire, path)
+        while not waiting.running():
+            pass
+        time.sleep(0.2)  # for it to open the file
+        path.unlink()
+        sweeper.close()
+        held = waiting.result(timeout=10)
+    with pytest.raises(UserError):
+        locks.acquire_or_refuse(path, "a")
+    held.close()
+    locks.acquire_or_refuse(path, "a").close()
