@@ -26,6 +26,7 @@ paper: $(READY) ## the whole graph on config/paper.yaml; DATA=<folder> where you
 test: $(READY) ## linters and all tests of a few minutes
 	ruff check .
 	ruff format --check .
+	lint-imports
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 	pytest -m "not slow"

@@ -8,10 +8,10 @@ import sys
 
 from snakemake.utils import min_version
 
-from largestep import queue, termination
-from largestep.base import UserError
-from largestep.fingerprint import fingerprint
-from largestep.graph import load
+from largestep.common.errors import UserError
+from largestep.common.fingerprint import fingerprint
+from largestep.graph import slurm_queue, termination
+from largestep.graph.dag import load
 
 min_version("9.0")
 
@@ -49,7 +49,7 @@ onstart:
     except UserError as error:
         sys.exit(str(error))
     if workflow.nodes is not None:  # on a cluster
-        queue.wait_for_earlier()
+        slurm_queue.wait_for_earlier()
 
 
 onerror:

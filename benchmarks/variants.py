@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from benchmarks.workloads import Workload
-from largestep.engine import COLUMNS, train
-from largestep.problem import Problem
-from largestep.record import Watch
+from largestep.engine.problem import Problem
+from largestep.engine.record import Watch
+from largestep.engine.training import COLUMNS, train
 
 Trainer = Callable[[int], tuple[list[int], np.ndarray]]
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from largestep.activations import GELU, Activation, LeakySoftplus
+from largestep.method.activations import GELU, Activation, LeakySoftplus
 
 
 @dataclass(frozen=True)

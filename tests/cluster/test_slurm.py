@@ -11,7 +11,7 @@ import time
 import pytest
 from project import JOINED, Project, jobs
 
-from largestep import provenance, tables
+from largestep.results import provenance, tables
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_a_job_over_its_memory_gets_more_and_is_named_in_the_end(single, megabyt
 
 @pytest.mark.slow
 def test_a_job_over_its_time_gets_more_and_is_named_in_the_end(single):
-    single.edit("workflow/largestep/resources.py", "START = 60.0", "START = 35.0")
+    single.edit("workflow/largestep/graph/resources.py", "START = 60.0", "START = 35.0")
     single.before_training("sleep 95")
     process = single.submit("--retries", "0")
     assert process.returncode and "DUE TO TIME LIMIT" in process.stdout

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 
-from largestep import theory
+from largestep.claims.evidence import Samples, Study
 from largestep.claims.ledger import study
-from largestep.claims.study import Samples, Study
-from largestep.record import row_steps
-from largestep.spec import Experiment
+from largestep.configuration.experiment import Experiment
+from largestep.engine.record import row_steps
+from largestep.theory import thresholds
 
 LEAKY_SOFTPLUS = {"name": "leaky_softplus", "c": 0.5}
 STEPS = 2**14
@@ -52,7 +52,7 @@ def ideal(of: Experiment, data: Samples, stepsize: float, seed: int = 0) -> tupl
     n, t = len(data.y), np.array(row_steps(0, STEPS))
     loss = 1 / (stepsize * MARGIN**2 * (t + 1.0))
     norm = np.log1p(1 / (n * loss)) / MARGIN
-    threshold = theory.stable_threshold(of.model, data.X, stepsize)
+    threshold = thresholds.stable_threshold(of.model, data.X, stepsize)
     stable = None
     if threshold:
         # The first step, recorded or not, whose loss is at most the threshold.

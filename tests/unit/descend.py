@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from largestep import tables
-from largestep.spec import Experiment
+from largestep.configuration.experiment import Experiment
+from largestep.results import tables
 
 XOR = {
     "dataset": {"source": "xor"},

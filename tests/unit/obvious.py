@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from largestep.activations import ALL, Activation
+from largestep.method.activations import ALL, Activation
 
 ACTIVATIONS = [kind(name=kind.model_fields["name"].annotation.__args__[0]) for kind in ALL]
 LEAKY_SOFTPLUS = next(a for a in ACTIVATIONS if a.name == "leaky_softplus")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from obvious import ACTIVATIONS, phi
 
-from largestep.activations import GELU, HuberizedReLU, LeakyHuberizedReLU, LeakySoftplus
+from largestep.method.activations import GELU, HuberizedReLU, LeakyHuberizedReLU, LeakySoftplus
 
 GRID = torch.linspace(-40, 40, 800_001, dtype=torch.float64)
 names = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)

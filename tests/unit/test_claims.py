@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from constructed import STEPS, build, experiment, samples
 
-from largestep import bounds, theory
-from largestep.activations import ALL, Constants
 from largestep.claims import activations, transition
 from largestep.claims.ledger import CLAIMS
 from largestep.claims.verdicts import Verdict
-from largestep.separation import hard_margin
-from largestep.spec import Flow
+from largestep.configuration.experiment import Flow
+from largestep.method.activations import ALL, Constants
+from largestep.theory import bounds, thresholds
+from largestep.theory.hard_margin import hard_margin
 
 CLAIM = {claim.id: claim for claim in CLAIMS}
 CASES = {}
@@ -90,7 +90,7 @@ case("two-phases")(
 
 @case("small-stepsize-monotone")
 def small_stepsize(broken):
-    f = theory.smoothness(XOR.model, samples(XOR).X)
+    f = thresholds.smoothness(XOR.model, samples(XOR).X)
     eta = 2 / (f.rho2 / 4 + f.beta) / XOR.model.m
     return fact("increases", 0, 1, experiment("xor", [eta * 0.999]))(broken)
 
@@ -345,7 +345,7 @@ def test_a_run_that_starts_at_zero_weights_has_finite_bounds():
 
 @case("thm22-loss-bracket")
 def loss_bracket(broken):
-    f = theory.smoothness(XOR.model, samples(XOR).X)
+    f = thresholds.smoothness(XOR.model, samples(XOR).X)
 
     def change(facts, columns):
         s = facts["stable_phase_step"]

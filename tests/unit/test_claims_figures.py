@@ -8,11 +8,12 @@ import pytest
 from constructed import LEAKY_SOFTPLUS, MARGIN, STEPS, experiment, frames, samples
 from matplotlib.figure import Figure
 
-from largestep import bounds, style, theory
-from largestep.panels import PANELS
-from largestep.panels.curves import Scene
-from largestep.separation import hard_margin
-from largestep.spec import Experiment
+from largestep.configuration.experiment import Experiment
+from largestep.configuration.panels import PANELS
+from largestep.report import style
+from largestep.report.panels.curves import Scene
+from largestep.theory import bounds, thresholds
+from largestep.theory.hard_margin import hard_margin
 
 THEORY = [name for name in PANELS if name.startswith("theory_")]
 
@@ -26,7 +27,7 @@ def scene(of, change=None, seeds=(0,)) -> Scene:
 def axes(panel: str, drawn: Scene):
     with style.theme():
         ax = Figure().add_subplot()
-        import_module(f"largestep.panels.{panel}").draw(ax, drawn)
+        import_module(f"largestep.report.panels.{panel}").draw(ax, drawn)
         ax.figure.draw_without_rendering()
     return ax
 
@@ -81,7 +82,7 @@ def test_limits_are_drawn_from_the_stable_phase_on():
     assert constant == pytest.approx(step / (step + 1))
     step, smooth = curves_of(axes("theory_margin", drawn), drawn)[-1].T
     loss = drawn.trajectories.set_index("step")["loss"][step].to_numpy()
-    kappa = theory.smoothness(of.model, samples(of).X).kappa
+    kappa = thresholds.smoothness(of.model, samples(of).X).kappa
     norm = np.log1p(1 / (4 * loss)) / MARGIN
     assert smooth == pytest.approx((-np.log(4 * loss) - kappa) / norm)
 

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 from constructed import experiment, frames
 
-from largestep import spec, tables
+from largestep.claims.claim import Claim, claim
 from largestep.claims.ledger import CLAIMS, FINDINGS, claims_of, entry, table
-from largestep.claims.registry import Claim, claim
 from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, not_applicable, undecided
-from largestep.spec import Config
+from largestep.configuration import reading
+from largestep.configuration.config import Config
+from largestep.results import tables
 from largestep.stages import claims
 
 CONFIG = Config(
@@ -136,7 +137,7 @@ def write_results(folder: Path, change=None) -> list:
         data = folder / f"{each.dataset.key}.safetensors"
         data.write_bytes(each.dataset.load(folder).to_bytes())
     schemas = {"trajectories": tables.TRAJECTORIES, "runs": tables.RUNS}
-    options = ["--config", spec.to_json(CONFIG)]
+    options = ["--config", reading.to_json(CONFIG)]
     for (name, schema), found in zip(schemas.items(), zip(*parts, strict=True), strict=True):
         frame = pd.concat(found).reindex(columns=schema.names)
         tables.write(frame, schema, folder / f"{name}.parquet")
@@ -203,7 +204,7 @@ def test_a_violating_run_is_violated_in_the_end_and_the_stage_still_succeeds(tmp
     results = {name: tmp_path / f"{name}.parquet" for name in ("trajectories", "runs", "neurons")}
     outputs = {"json": tmp_path / "claims.json", "parquet": tmp_path / "claims.parquet"}
     data = sorted(tmp_path.glob("*.safetensors"))
-    claims.run(Namespace(config=spec.to_json(CONFIG), data=data, **results, **outputs))
+    claims.run(Namespace(config=reading.to_json(CONFIG), data=data, **results, **outputs))
     entries = {line["id"]: line for line in json.loads(outputs["json"].read_text())}
     assert entries["thm22-loss-falls"]["verdict"] == "violated"
     assert entries["thm22-loss-falls"]["measured"] == 0.1

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-from largestep import samples, tables
-from largestep.base import Damaged, UserError
-from largestep.models import TwoLayer
-from largestep.samples import Loaded
-from largestep.store import Run, Store
+from largestep.common.errors import Damaged, UserError
+from largestep.data import samples
+from largestep.data.samples import Loaded
+from largestep.method.models import TwoLayer
+from largestep.results import tables
+from largestep.results.store import Run, Store
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from PIL import Image
 from pydantic import TypeAdapter
 from sklearn.datasets import load_digits
 
-from largestep import spec
-from largestep.base import UserError
-from largestep.datasets import AnyDataset, read
-from largestep.datasets.images import prepare
-from largestep.datasets.torchvision_data import MNIST_FILES
+from largestep.common.errors import UserError
+from largestep.configuration import reading
+from largestep.data import AnyDataset, read
+from largestep.data.images import prepare
+from largestep.data.torchvision_data import MNIST_FILES
 
 DATA = Path(os.environ.get("DATA", ""))
 needs_data = pytest.mark.skipif("DATA" not in os.environ, reason="DATA is not set")
@@ -377,7 +377,7 @@ def test_wrong_specification_is_one_line_with_its_key(values, message):
         },
     }
     with pytest.raises(UserError) as caught:
-        spec.parse(content, "c.yaml")
+        reading.parse(content, "c.yaml")
     assert str(caught.value).startswith(f"c.yaml: experiments.e.dataset.{message}")
     assert "\n" not in str(caught.value)
 
@@ -568,7 +568,7 @@ def test_incomplete_file_is_refused_by_name(tmp_path):
 
 def test_reading_a_specification_is_cheap():
     heavy = {"torch", "torchvision", "PIL", "sklearn", "safetensors"}
-    code = f"import sys, largestep.datasets; print({heavy!r} & set(sys.modules))"
+    code = f"import sys, largestep.data; print({heavy!r} & set(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

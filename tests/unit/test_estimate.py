@@ -12,15 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project import TINY
 
-from largestep import engine, estimate, spec
-from largestep.estimate import START, Forecast, forecast, seconds_per_step, wall_time
-from largestep.graph import Graph
-from largestep.problem import Problem
-from largestep.record import Watch
-from largestep.resources import Shape
+from largestep.configuration import reading
+from largestep.configuration.experiment import Experiment, Sharpness
+from largestep.engine import training
+from largestep.engine.problem import Problem
+from largestep.engine.record import Watch
+from largestep.graph import estimate
+from largestep.graph.dag import Graph
+from largestep.graph.estimate import START, Forecast, forecast, seconds_per_step, wall_time
+from largestep.graph.resources import Shape
+from largestep.results.store import Store
 from largestep.stages import estimate as stage
 from largestep.stages import train as train_stage
-from largestep.store import Store
 
 LEAKY = {"name": "leaky_softplus", "c": 0.5}
 XOR = {
@@ -33,11 +36,11 @@ DIGITS = TINY["experiments"]["digits"]
 
 def graph(**experiments: dict) -> Graph:
     content = {"name": "tiny", "device": "cpu", "experiments": experiments}
-    return Graph(spec.parse(content, "tiny.yaml"), "tiny.yaml")
+    return Graph(reading.parse(content, "tiny.yaml"), "tiny.yaml")
 
 
 def shape(content: dict) -> Shape:
-    found = spec.Experiment.model_validate(content)
+    found = Experiment.model_validate(content)
     return Shape.of(found, found.dataset.shape(Path()), 1, "cpu", 1)
 
 
@@ -55,7 +58,7 @@ def margin(n: int, d: int, width: int, **train) -> dict:
     ids=["loop", "gram", "direct", "mlp"],
 )
 def test_a_step_takes_about_as_long_as_in_training(content):
-    found, experiment = shape(content), spec.Experiment.model_validate(content)
+    found, experiment = shape(content), Experiment.model_validate(content)
     loaded = experiment.dataset.load(Path())
     dtype = getattr(torch, experiment.train.dtype)
     X, y = (torch.as_tensor(array, dtype=dtype) for array in (loaded.X, loaded.y))
@@ -72,7 +75,7 @@ def test_a_step_takes_about_as_long_as_in_training(content):
 
     def train(count: int) -> float:
         begun = time.perf_counter()
-        engine.train(problem, weights, stepsizes, count, watch)
+        training.train(problem, weights, stepsizes, count, watch)
         return time.perf_counter() - begun
 
     train(1)
@@ -92,7 +95,7 @@ def test_large_problems_take_one_run_for_all():
 def test_sharpness_is_bounded_by_its_products():
     found = shape(DIGITS)
     few, many = (
-        estimate.seconds_per_snapshot(found, spec.Sharpness(products=products))
+        estimate.seconds_per_snapshot(found, Sharpness(products=products))
         for products in (50, 50_000)
     )
     assert 0 < few < many
@@ -156,7 +159,7 @@ def train(of: Graph, job: str) -> None:
     outputs = {name: Path(name) for name in ("rows", "runs", "neurons", "snapshots")}
     given = {
         "experiment": "xor",
-        "spec": spec.to_json(experiment),
+        "spec": reading.to_json(experiment),
         "seeds": experiment.train.jobs[job],
         "device": "cpu",
         "threads": 1,

@@ -15,12 +15,18 @@ from matplotlib.figure import Figure
 from scipy.optimize import minimize
 from sklearn.svm import SVC
 
-from largestep import figures, references, spec, style, tables
-from largestep.base import UserError
-from largestep.fingerprint import closure
-from largestep.panels import PANELS, curves
-from largestep.panels.curves import Scene
+from largestep.common.errors import UserError
+from largestep.common.fingerprint import closure
+from largestep.configuration import reading
+from largestep.configuration.config import Config
+from largestep.configuration.experiment import Experiment
+from largestep.configuration.panels import PANELS
+from largestep.report import figures, style
+from largestep.report.panels import curves
+from largestep.report.panels.curves import Scene
+from largestep.results import tables
 from largestep.stages import figure as stages
+from largestep.theory import margin_limits
 
 TABLES = ("trajectories", "runs", "neurons")
 SEEDS = {"train": {"eta": [1, 30, 50], "seeds": [0, 1, 2], "steps": 300}}
@@ -44,7 +50,7 @@ def several() -> Scene:
 def axes(drawn: Scene, panel: str):
     with style.theme():
         ax = Figure().add_subplot()
-        import_module(f"largestep.panels.{panel}").draw(ax, drawn)
+        import_module(f"largestep.report.panels.{panel}").draw(ax, drawn)
     return ax
 
 
@@ -175,7 +181,7 @@ def test_every_row_is_in_a_phase_and_phases_meet(change, frozen):
 
 def test_every_panel_has_what_figures_ask_for():
     for name in PANELS:
-        panel = import_module(f"largestep.panels.{name}")
+        panel = import_module(f"largestep.report.panels.{name}")
         assert panel.TITLE and panel.CAPTION.endswith(".") and ":" not in panel.TITLE
 
 
@@ -244,9 +250,11 @@ def test_margins_far_below_zero_are_cut_off():
 
 
 def test_limits_of_figure_4():
-    experiment = spec.Experiment.model_validate(descend.FIVE_POINTS)
+    experiment = Experiment.model_validate(descend.FIVE_POINTS)
     X, y = experiment.dataset.points()
-    linear, along, best = (line.value for line in references.normalized_margin(experiment))
+    linear, along, best = (
+        line.value for line in margin_limits.normalized_margin(experiment.dataset, experiment.model)
+    )
     Z = y[:, None] * X
     # Samples and their mirror images: the hard-margin solution passes through the origin.
     machine = SVC(kernel="linear", C=1e8, tol=1e-8)
@@ -258,9 +266,9 @@ def test_limits_of_figure_4():
 
 
 def test_no_direction_beats_the_best_and_a_search_finds_it():
-    X, y = spec.Experiment.model_validate(descend.FIVE_POINTS).dataset.points()
+    X, y = Experiment.model_validate(descend.FIVE_POINTS).dataset.points()
     head, leak = np.array([0.5, -0.5]), 0.5
-    best = references.largest_margin(head, leak, X, y)
+    best = margin_limits.largest_margin(head, leak, X, y)
 
     def outputs(w):
         Z = X @ w.reshape(2, 3).T
@@ -274,7 +282,7 @@ def test_no_direction_beats_the_best_and_a_search_finds_it():
     for start in np.random.default_rng(0).standard_normal((30, 7)):
         end = minimize(lambda v: -v[6], start, constraints=limits, method="SLSQP").x[:6]
         assert (outputs(end) / np.linalg.norm(end)).min() <= best * (1 + 1e-9)
-        found.append(references.homogeneous_margin(end.reshape(2, 3), head, leak, X, y))
+        found.append(margin_limits.homogeneous_margin(end.reshape(2, 3), head, leak, X, y))
     assert max(found) > 0.999 * best
 
 
@@ -283,7 +291,8 @@ def test_references_are_for_two_layer_nets_on_their_data_only():
     other = {"model": network, "train": {"stepsize": [1.0], "seeds": [0], "steps": 1}}
     mlp = {"dataset": {"source": "five_points"}} | other
     for description in (mlp, descend.XOR):
-        assert not references.normalized_margin(spec.Experiment.model_validate(description))
+        other = Experiment.model_validate(description)
+        assert not margin_limits.normalized_margin(other.dataset, other.model)
 
 
 # Whole figures
@@ -342,8 +351,8 @@ def test_a_figure_of_diverged_runs_alone_can_be_drawn():
 
 def test_a_figure_depends_on_the_code_of_its_own_panels_alone():
     ours, _ = closure("largestep.stages.figure")
-    assert "largestep.panels.curves" in ours
-    assert not {f"largestep.panels.{panel}" for panel in PANELS} & ours
+    assert "largestep.report.panels.curves" in ours
+    assert not {f"largestep.report.panels.{panel}" for panel in PANELS} & ours
 
 
 # Several experiments side by side
@@ -367,7 +376,7 @@ VARIANTS = {
 
 
 def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
-    config = spec.parse(VARIANTS, "test")
+    config = reading.parse(VARIANTS, "test")
     names = config.comparisons["all"].experiments
     scenes = [scene(config.experiments[name].model_dump(exclude={"variant_of"})) for name in names]
     with style.theme():
@@ -386,7 +395,7 @@ def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
 
 
 def test_margins_are_cut_and_scaled_for_all_experiments_of_a_comparison_together():
-    config = spec.parse(VARIANTS, "test")
+    config = reading.parse(VARIANTS, "test")
     comparison = config.comparisons["all"].model_copy(
         update={
             "experiments": {"a": "separates", "b": "never does"},
@@ -413,7 +422,7 @@ def test_margins_are_cut_and_scaled_for_all_experiments_of_a_comparison_together
 
 
 def test_a_comparison_of_six_has_two_rows_for_each_panel():
-    config = spec.parse(VARIANTS, "test")
+    config = reading.parse(VARIANTS, "test")
     one = scene()
     comparison = config.comparisons["all"].model_copy(
         update={"experiments": {f"e{i}": f"number {i}" for i in range(6)}}
@@ -429,8 +438,8 @@ def test_a_comparison_of_six_has_two_rows_for_each_panel():
 def options(folder, experiment, name="here") -> dict[str, str]:
     files = {kind: folder / f"f.{kind}" for kind in ("svg", "pdf", "png")}
     files |= {table: folder / f"{table}.parquet" for table in TABLES}
-    config = spec.Config(name="f", experiments={name: experiment})
-    return {"figure": name, "spec": spec.to_json(config)} | files
+    config = Config(name="f", experiments={name: experiment})
+    return {"figure": name, "spec": reading.to_json(config)} | files
 
 
 def written(folder, description):

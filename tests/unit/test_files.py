@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from largestep import locks
-from largestep.base import UserError
-from largestep.files import replacing
+from largestep.common import locks
+from largestep.common.errors import UserError
+from largestep.common.files import replacing
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from largestep.files import replacing
+from largestep.common.files import replacing
 with replacing(Path(sys.argv[1])) as partial:
     partial.write_text("half")
     print("writing", flush=True)

@@ -11,10 +11,10 @@ from obvious import (
     signed_head,
 )
 
-from largestep.first_layer import ByGram, ByWeights
-from largestep.layouts import Perceptron, Separate, Stacked, TwoLayer, arrange
-from largestep.loop import Loop
-from largestep.problem import SCALARS, Problem
+from largestep.engine.compiled_loop import Loop
+from largestep.engine.first_layer import ByGram, ByWeights
+from largestep.engine.layouts import Perceptron, Separate, Stacked, TwoLayer, arrange
+from largestep.engine.problem import SCALARS, Problem
 
 TWO_LAYER = {
     "two layers by weights": partial(TwoLayer, form=ByWeights),

@@ -3,8 +3,8 @@ import pytest
 from pydantic import ValidationError
 from safetensors.numpy import save_file
 
-from largestep.base import UserError
-from largestep.models import MLP, TwoLayer
+from largestep.common.errors import UserError
+from largestep.method.models import MLP, TwoLayer
 
 SOFTPLUS = {"name": "softplus"}
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from largestep.products import Product, gram, multiply, onednn, product
+from largestep.engine.products import Product, gram, multiply, onednn, product
 
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
@@ -82,7 +82,7 @@ def test_a_product_does_not_depend_on_its_neighbours(shape, turned, dtype):
 def test_products_work_without_onednn(monkeypatch):
     a, b = (random(1, 300, 300, dtype=torch.float32) for _ in range(2))
     out = torch.empty(1, 300, 300)
-    monkeypatch.setattr("largestep.products.onednn", lambda: False)
+    monkeypatch.setattr("largestep.engine.products.onednn", lambda: False)
     product(a, b, out=out)
     assert np.array_equal(out[0].numpy(), a[0].numpy() @ b[0].numpy())
 

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from largestep.problem import SCALARS
-from largestep.record import Running, Watch, row_steps, snapshot_steps
+from largestep.engine.problem import SCALARS
+from largestep.engine.record import Running, Watch, row_steps, snapshot_steps
 
 EPS = torch.finfo(torch.float64).eps
 counts = st.integers(0, 3_000_000)

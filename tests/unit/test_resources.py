@@ -9,9 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from largestep import resources, spec
-from largestep.resources import Shape
-from largestep.spec import Experiment
+from largestep.configuration import reading
+from largestep.configuration.experiment import Experiment
+from largestep.graph import resources
+from largestep.graph.resources import Shape
 
 ROOT = Path(__file__).parents[2]
 LEAKY = {"name": "leaky_softplus", "c": 0.5}
@@ -78,11 +79,20 @@ def test_real_jobs_fit_into_what_they_ask_for(tmp_path, found):
     python = [sys.executable, "-m"]
     data = tmp_path / "data.safetensors"
     facts = ["--out", data, "--facts", tmp_path / "data.json"]
-    dataset = ["--spec", spec.to_json(found.dataset), "--root", ROOT, *facts]
+    dataset = ["--spec", reading.to_json(found.dataset), "--root", ROOT, *facts]
     subprocess.run([*python, "largestep.stages.dataset", *dataset], check=True)
     tables = ("rows", "runs", "neurons", "snapshots")
     outputs = [f"--{name}={tmp_path / name}" for name in tables]
-    train = ["--experiment", "a", "--spec", spec.to_json(found), "--seeds", "0", "--device", "cpu"]
+    train = [
+        "--experiment",
+        "a",
+        "--spec",
+        reading.to_json(found),
+        "--seeds",
+        "0",
+        "--device",
+        "cpu",
+    ]
     store = ["--data", data, "--store", tmp_path / "store", *outputs]
     job = [*python, "largestep.stages.train", *train, *store]
     seconds, peak = measured([str(word) for word in job])

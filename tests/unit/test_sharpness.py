@@ -6,11 +6,13 @@ import pytest
 import torch
 from obvious import ACTIVATIONS, LEAKY_SOFTPLUS, descend, forward, random_data, softplus, xor
 
-from largestep import resources, sharpness, tables
-from largestep.models import MLP, TwoLayer
-from largestep.problem import Problem
-from largestep.sharpness import Hessian, top_eigenvalues
-from largestep.spec import Experiment
+from largestep.configuration.experiment import Experiment
+from largestep.engine import sharpness
+from largestep.engine.problem import Problem
+from largestep.engine.sharpness import Hessian, top_eigenvalues
+from largestep.graph import resources
+from largestep.method.models import MLP, TwoLayer
+from largestep.results import sharpness_rows, tables
 
 
 def two_layer(activation, width=6, **options) -> TwoLayer:
@@ -155,7 +157,7 @@ def test_table_of_a_job():
     runs = pd.DataFrame([dict.fromkeys(tables.RUNS.names) | {"key": "k", "seed": 0}])
     snapshots = {"k.steps": np.array([0, 1, 9]), "k.layer0": layers.astype(np.float32)}
     device = torch.device("cpu")
-    found = sharpness.along(experiment, X.numpy(), y.numpy(), runs, snapshots, device)
+    found = sharpness_rows.along(experiment, X.numpy(), y.numpy(), runs, snapshots, device)
     assert found["step"].tolist() == [0, 0, 1, 1, 9, 9]
     assert found["rank"].tolist() == [1, 2] * 3
     for k, (_, part) in enumerate(found.groupby("step")):

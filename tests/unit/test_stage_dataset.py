@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from largestep.datasets import read
+from largestep.data import read
 
 PAIR = ["cat", "dog"]
 

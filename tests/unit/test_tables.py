@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from largestep import tables
+from largestep.results import tables
 
 
 def table(rows: int, experiment: str = "a", first: int = 0) -> pa.Table:

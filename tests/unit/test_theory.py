@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from obvious import phi
 
-from largestep import bounds, theory
-from largestep.datasets.points import XOR, FivePoints, Margin
-from largestep.models import MLP, TwoLayer
-from largestep.separation import hard_margin
+from largestep.data.points import XOR, FivePoints, Margin
+from largestep.method.models import MLP, TwoLayer
+from largestep.theory import bounds, thresholds
+from largestep.theory.hard_margin import hard_margin
 
 XOR_DATA = XOR(source="xor").points()
 FIVE_POINTS = FivePoints(source="five_points").points()
@@ -53,12 +53,14 @@ def test_threshold_is_the_formula_of_the_paper():
     for eta in (0.1, 5, 50):
         kappa, radius2 = math.log(2) / 2, 2
         expected = min(1 / (2 * math.exp(kappa + 2) * 4), 1 / ((4 + 2 / 8) * radius2 * eta))
-        assert theory.stable_threshold(two_layer(width=20), X, 20 * eta) == pytest.approx(expected)
+        assert thresholds.stable_threshold(two_layer(width=20), X, 20 * eta) == pytest.approx(
+            expected
+        )
 
 
 def test_an_mlp_has_no_threshold():
     mlp = MLP.model_validate({"kind": "mlp", "widths": [4], "activation": {"name": "gelu"}})
-    assert theory.stable_threshold(mlp, XOR_DATA[0], 0.1) is None
+    assert thresholds.stable_threshold(mlp, XOR_DATA[0], 0.1) is None
     assert bounds.separable(mlp, XOR_DATA[0], 0.1) is None
 
 
@@ -82,7 +84,7 @@ def test_constants_bound_the_network_at_random_points(seed, name, head):
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((3, 2))
     model = two_layer(name, output_weights=head)
-    found = theory.smoothness(model, X)
+    found = thresholds.smoothness(model, X)
     c, W = torch.tensor(model.head), torch.tensor(rng.standard_normal((len(head), 2)) * 3)
     for x in torch.tensor(X):
 
@@ -158,7 +160,7 @@ def test_theorem_2_2_on_real_trajectories(seed, name, exponent):
     X, y = Margin(source="margin", n=4, d=3, gamma=0.4, seed=seed).points()
     model, stepsize = two_layer(name), 10.0**exponent
     loss, _, grad, norm, margin, _ = descend(X, y, model, stepsize, 700, seed)
-    below = loss <= theory.stable_threshold(model, X, stepsize)
+    below = loss <= thresholds.stable_threshold(model, X, stepsize)
     assume(below.any())
     s = below.argmax()
     loss, grad, norm, margin = (part[s:] for part in (loss, grad, norm, margin))
@@ -166,10 +168,10 @@ def test_theorem_2_2_on_real_trajectories(seed, name, exponent):
     assert (loss[:-1] - loss[1:] >= stepsize / 2 * grad[:-1] ** 2 * (1 - 1e-9)).all()
     assert (norm[1:] >= norm[:-1]).all()
 
-    f, n = theory.smoothness(model, X), len(y)
+    f, n = thresholds.smoothness(model, X), len(y)
     gamma_b = (-np.log(n * loss) - f.kappa) / norm
     fall = (1 - gamma_b / np.maximum.accumulate(gamma_b)).max()
-    threshold = theory.stable_threshold(model, X, stepsize)
+    threshold = thresholds.stable_threshold(model, X, stepsize)
     steps = np.arange(len(loss))
     assert fall <= bounds.gamma_b_fall(f, n, stepsize, threshold, steps, loss, norm) + 1e-12
     lower, upper = bounds.loss_bracket(f, n, stepsize, steps, loss, norm)
@@ -181,9 +183,9 @@ def test_corrections_to_gamma_b_cover_a_late_first_record():
     """Leaving out the records near the start of the phase can only make the bound larger."""
     model, (X, y) = two_layer(width=20), XOR_DATA
     loss, _, _, norm, _, _ = descend(X, y, model, 400.0, 2000)
-    threshold = theory.stable_threshold(model, X, 400.0)
+    threshold = thresholds.stable_threshold(model, X, 400.0)
     s = (loss <= threshold).argmax()
-    f, steps = theory.smoothness(model, X), np.arange(len(loss) - s)
+    f, steps = thresholds.smoothness(model, X), np.arange(len(loss) - s)
 
     def allowed(kept):
         return bounds.gamma_b_fall(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from largestep import tables
+from largestep.results import tables
 
 PHI = {"name": "leaky_softplus", "c": 0.5}
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from project import Project
 
-from largestep import tables
-from largestep.store import Store
+from largestep.results import tables
+from largestep.results.store import Store
 
 
 def start(project, *options: str) -> subprocess.Popen:

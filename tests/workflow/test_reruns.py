@@ -36,7 +36,8 @@ def test_comments_docstrings_and_touches_are_no_changes(rerun):
     package = rerun.root / "workflow" / "largestep"
     for path in [*package.rglob("*.py"), *rerun.root.rglob("*.smk"), rerun.root / "Snakefile"]:
         path.write_text(path.read_text() + "\n# a comment\n")
-    rerun.edit("workflow/largestep/engine.py", '"""Full-batch', '"""A new docstring. Full-batch')
+    engine = "workflow/largestep/engine/training.py"
+    rerun.edit(engine, '"""Full-batch', '"""A new docstring. Full-batch')
     for path in rerun.root.rglob("*"):
         if path.is_file() and ".snakemake" not in path.parts:
             os.utime(path)
@@ -74,13 +75,13 @@ def test_a_claim_is_judged_again_and_nothing_trains(rerun):
 
 
 def test_a_panel_redraws_its_figures_and_the_report(rerun):
-    path = rerun.root / "workflow/largestep/panels/neuron_margins.py"
+    path = rerun.root / "workflow/largestep/report/panels/neuron_margins.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     assert rerun.ran() == {"figure": 1, "report": 1}
 
 
 def test_the_engine_retrains_everything(rerun):
-    path = rerun.root / "workflow/largestep/engine.py"
+    path = rerun.root / "workflow/largestep/engine/training.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
     assert rerun.ran("-n") == BELOW_DATA
 

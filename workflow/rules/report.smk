@@ -5,7 +5,7 @@ rule report:
         figures=graph.figures("svg", "png"),
         facts=graph.facts,
         template=[
-            f"workflow/largestep/templates/{name}"
+            f"workflow/largestep/report/templates/{name}"
             for name in ("report.html", "report.css", "summary.md")
         ],
     output:

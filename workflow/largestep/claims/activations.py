@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from largestep.activations import ALL, Activation, Constants
-from largestep.claims.registry import claim
+from largestep.claims.claim import claim
 from largestep.claims.verdicts import Finding, at_most
+from largestep.method.activations import ALL, Activation, Constants
 
 
 def measured(activation: Activation) -> Constants:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from largestep.claims.registry import claim
-from largestep.claims.study import Run, Study
+from largestep.claims.claim import claim
+from largestep.claims.evidence import Run, Study
 from largestep.claims.verdicts import Finding, at_most, undecided
 
 #: Closer than this many tolerances the flow's own error, of up to 20 (measured), tilts the slope.

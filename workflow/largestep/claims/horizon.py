@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from largestep import bounds
-from largestep.claims.registry import claim, leaky, separable, two_layer
-from largestep.claims.study import Run, Study
+from largestep.claims.claim import claim, leaky, separable, two_layer
+from largestep.claims.evidence import Run, Study
 from largestep.claims.transition import on_theory_set
 from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, undecided
+from largestep.theory import bounds
 
 _FEWEST_POINTS = 5
 

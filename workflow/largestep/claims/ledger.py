@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from largestep import samples, tables, theory
 from largestep.claims import (
     activations,
     flow,
@@ -22,10 +21,14 @@ from largestep.claims import (
     stable_phase,
     transition,
 )
-from largestep.claims.registry import Claim
-from largestep.claims.study import Samples, Study, runs_of
+from largestep.claims.claim import Claim
+from largestep.claims.evidence import Samples, Study, runs_of
 from largestep.claims.verdicts import PRECEDENCE, Finding, Verdict
-from largestep.spec import Config, Experiment
+from largestep.configuration.config import Config
+from largestep.configuration.experiment import Experiment
+from largestep.data import samples
+from largestep.results import tables
+from largestep.theory import thresholds
 
 _THEMES = (
     phases,
@@ -97,7 +100,7 @@ def study(
     neurons: pd.DataFrame,
 ) -> Study:
     """One experiment from its rows of the result tables."""
-    smoothness = theory.smoothness(experiment.model, data.X)
+    smoothness = thresholds.smoothness(experiment.model, data.X)
     rho = math.sqrt(smoothness.rho2) if smoothness else 0.0
     return Study(name, experiment, data, runs_of(trajectories, runs, rho), neurons)
 

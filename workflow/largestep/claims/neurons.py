@@ -1,7 +1,7 @@
 """Figure 4: a network can classify with neurons none of which does."""
 
-from largestep.claims.registry import claim_per_run
-from largestep.claims.study import Run, Study
+from largestep.claims.claim import claim_per_run
+from largestep.claims.evidence import Run, Study
 from largestep.claims.verdicts import Finding, at_least, at_most, undecided
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from largestep.claims.registry import claim, claim_per_run, of
-from largestep.claims.study import Run, Study
+from largestep.claims.claim import claim, claim_per_run, of
+from largestep.claims.evidence import Run, Study
 from largestep.claims.verdicts import Finding, Verdict, at_most, count, undecided
 
 

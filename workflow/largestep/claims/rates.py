@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from largestep import bounds
 from largestep.claims import trend
-from largestep.claims.registry import claim_per_run, two_layer
+from largestep.claims.claim import claim_per_run, two_layer
+from largestep.claims.evidence import Run, Study
 from largestep.claims.stable_phase import phase_missing
-from largestep.claims.study import Run, Study
 from largestep.claims.verdicts import Finding, at_most, undecided
+from largestep.theory import bounds
 
 
 def _trend(

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from largestep.claims.claim import claim, claim_per_run, of
+from largestep.claims.evidence import Run, Study
 from largestep.claims.phases import settled
-from largestep.claims.registry import claim, claim_per_run, of
-from largestep.claims.study import Run, Study
 from largestep.claims.verdicts import Finding, at_least, at_most, undecided
 
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from largestep import bounds
-from largestep.claims.registry import claim_per_run, two_layer
-from largestep.claims.study import Run, Study
+from largestep.claims.claim import claim_per_run, two_layer
+from largestep.claims.evidence import Run, Study
 from largestep.claims.verdicts import (
     Finding,
     Verdict,
@@ -17,6 +16,7 @@ from largestep.claims.verdicts import (
     undecided,
     unless_rounding,
 )
+from largestep.theory import bounds
 
 _ROUNDING = "32 units of rounding of the loss, each 1 + |ln L| + rho ||w||"
 _INCONCLUSIVE = "none; inconclusive within rounding: "

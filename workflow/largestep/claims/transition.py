@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from largestep import bounds
-from largestep.claims.registry import claim, claim_per_run, leaky, separable, two_layer
-from largestep.claims.study import Run, Study
+from largestep.claims.claim import claim, claim_per_run, leaky, separable, two_layer
+from largestep.claims.evidence import Run, Study
 from largestep.claims.verdicts import Finding, at_least, at_most, undecided
-from largestep.spec import Experiment
+from largestep.configuration.experiment import Experiment
+from largestep.theory import bounds
 
 _RIGOROUS = "rounding of a sum of t numbers, t times the unit round-off"
 

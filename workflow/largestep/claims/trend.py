@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from largestep.claims.study import Run
+from largestep.claims.evidence import Run
 from largestep.claims.verdicts import Finding, Verdict, at_most, count, undecided
 
 TOLERANCE = (

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from largestep import tables
 from largestep.claims import ledger
-from largestep.files import replacing
-from largestep.spec import Config
+from largestep.common.files import replacing
+from largestep.configuration.config import Config
+from largestep.results import tables
 from largestep.stages.command import main
 
 

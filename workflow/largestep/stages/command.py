@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from largestep import locks, provenance
-from largestep.base import Damaged, UserError
+from largestep.common import locks
+from largestep.common.errors import Damaged, UserError
+from largestep.results import provenance
 
 
 def main(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from largestep import agreement, provenance, tables
-from largestep.agreement import Pair
-from largestep.base import UserError
-from largestep.files import replacing
+from largestep.common.errors import UserError
+from largestep.common.files import replacing
+from largestep.results import provenance, reference_numbers, tables
+from largestep.results.reference_numbers import Pair
 from largestep.stages.command import main
 
 
@@ -20,12 +20,12 @@ def run(arguments: argparse.Namespace) -> None:
     file = arguments.reference or Path("docs/reference", f"{folder.name}.json")
     runs = _runs(folder)
     if arguments.write:
-        content = agreement.reference(folder.name, runs, _made(folder, runs))
+        content = reference_numbers.reference(folder.name, runs, _made(folder, runs))
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as partial:
             partial.write_text("".join(_lines(content)))
         return
-    pairs, notes = agreement.compare(_read(file), runs)
+    pairs, notes = reference_numbers.compare(_read(file), runs)
     different = [pair for pair in pairs if not pair.agrees]
     print(f"{len(pairs) - len(different)} of {len(pairs)} quantities agree with {file}")
     for note in notes:

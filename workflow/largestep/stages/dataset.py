@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from largestep.datasets import AnyDataset
-from largestep.files import replacing
+from largestep.common.files import replacing
+from largestep.data import AnyDataset
 from largestep.stages.command import main
 
 

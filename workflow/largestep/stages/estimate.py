@@ -7,15 +7,16 @@ from pathlib import Path
 import pandas as pd
 from snakemake.utils import available_cpu_count
 
-from largestep import graph, spec
-from largestep.durations import duration
-from largestep.estimate import Forecast, forecast, wall_time
+from largestep.common.durations import duration
+from largestep.configuration import reading
+from largestep.graph import dag
+from largestep.graph.estimate import Forecast, forecast, wall_time
+from largestep.results.store import Store
 from largestep.stages.command import main
-from largestep.store import Store
 
 
 def run(arguments: argparse.Namespace) -> None:
-    asked = graph.load(spec.read_yaml(arguments.configfile), [arguments.configfile])
+    asked = dag.load(reading.read_yaml(arguments.configfile), [arguments.configfile])
     asked.check_devices()
     cores, gpus = arguments.cores or available_cpu_count(), arguments.gpus
     found = forecast(asked, Store(Path("results/store")))

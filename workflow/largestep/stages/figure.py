@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-from largestep import figures, style, tables
-from largestep.base import UserError
-from largestep.files import replacing
-from largestep.panels.curves import Scene
-from largestep.spec import Config
+from largestep.common.errors import UserError
+from largestep.common.files import replacing
+from largestep.configuration.config import Config
+from largestep.report import figures, style
+from largestep.report.panels.curves import Scene
+from largestep.results import tables
 from largestep.stages.command import main
 
 

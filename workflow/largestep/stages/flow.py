@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 
-from largestep import flow, samples, tables
-from largestep.devices import choose_device
-from largestep.progress import Progress
-from largestep.spec import Experiment
+from largestep.configuration.experiment import Experiment
+from largestep.data import samples
+from largestep.engine.device import choose_device
+from largestep.results import flow_rows, tables
 from largestep.stages.command import main
+from largestep.stages.progress import Progress
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -19,7 +20,7 @@ def run(arguments: argparse.Namespace) -> None:
     seeds = experiment.train.seeds
     budget = len(seeds) * experiment.flow.evaluations
     progress = Progress(f"flow {arguments.out.stem}, gradients", budget)
-    found = flow.along(experiment, X, y, seeds, choose_device(arguments.device), progress)
+    found = flow_rows.along(experiment, X, y, seeds, choose_device(arguments.device), progress)
     tables.write(found.assign(experiment=arguments.experiment), tables.FLOW, arguments.out)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from largestep import tables
+from largestep.results import tables
 from largestep.stages.command import main
 
 SCHEMAS = {

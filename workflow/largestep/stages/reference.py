@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from largestep.base import UserError
-from largestep.spec import Config
+from largestep.common.errors import UserError
+from largestep.configuration.config import Config
 from largestep.stages.command import main
 
 INTRODUCTION = """\

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from largestep import provenance, report, summary, tables
-from largestep.files import replacing
-from largestep.fingerprint import closure
-from largestep.spec import Config
+from largestep.common.files import replacing
+from largestep.common.fingerprint import closure
+from largestep.configuration.config import Config
+from largestep.report import markdown
+from largestep.report import page as report
+from largestep.results import provenance, tables
 from largestep.stages.command import main
 
 STAGES = ("dataset", "train", "sharpness", "flow", "metrics", "claims", "figure", "report")
@@ -37,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for path, text in (
         (arguments.html, report.html(contents)),
-        (arguments.markdown, summary.markdown(contents)),
+        (arguments.markdown, markdown.markdown(contents)),
     ):
         with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8")

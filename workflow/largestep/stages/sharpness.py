@@ -5,20 +5,22 @@ from pathlib import Path
 
 import torch
 
-from largestep import arrays, samples, sharpness, tables
-from largestep.devices import choose_device
-from largestep.progress import Progress
-from largestep.spec import Experiment
+from largestep.common import array_file
+from largestep.configuration.experiment import Experiment
+from largestep.data import samples
+from largestep.engine.device import choose_device
+from largestep.results import sharpness_rows, tables
 from largestep.stages.command import main
+from largestep.stages.progress import Progress
 
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     experiment = Experiment.model_validate_json(arguments.spec)
     X, y, _, _ = samples.read(arguments.data)
-    snapshots = arrays.read(arguments.snapshots)
+    snapshots = array_file.read(arguments.snapshots)
     total = sum(len(array) for name, array in snapshots.items() if name.endswith(".steps"))
-    found = sharpness.along(
+    found = sharpness_rows.along(
         experiment,
         X,
         y,

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from largestep import tables
+from largestep.results import tables
+from largestep.results.store import Store
 from largestep.stages.command import main
-from largestep.store import Store
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -6,20 +6,23 @@ from pathlib import Path
 
 import torch
 
-from largestep import arrays, gpus, results, samples, tables
-from largestep.devices import choose_device
-from largestep.files import replacing
-from largestep.progress import Progress
-from largestep.spec import Experiment
+from largestep.common import array_file
+from largestep.common.files import replacing
+from largestep.configuration.experiment import Experiment
+from largestep.data import samples
+from largestep.engine.device import choose_device
+from largestep.graph import gpu_sharing
+from largestep.results import run_rows, tables
+from largestep.results.store import Store
+from largestep.results.train_job import Grid, train_grid
 from largestep.stages.command import main
-from largestep.store import Store
-from largestep.training import Grid, train_grid
+from largestep.stages.progress import Progress
 
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     if arguments.device != "cpu":
-        gpus.take_one()
+        gpu_sharing.take_one()
     experiment = Experiment.model_validate_json(arguments.spec)
     settings, stepsizes = experiment.train, experiment.stepsizes
     grid = Grid(
@@ -39,12 +42,12 @@ def run(arguments: argparse.Namespace) -> None:
     runs = train_grid(grid, keys, Store(arguments.store), progress)
 
     etas = [*experiment.etas] * len(arguments.seeds)
-    identity = results.identify(arguments.experiment, experiment.dataset.key, grid, etas)
-    tables.write(results.trajectories(identity, runs), tables.TRAJECTORIES, arguments.rows)
-    tables.write(results.summaries(identity, grid, keys, runs), tables.RUNS, arguments.runs)
-    tables.write(results.neurons(identity, grid, runs), tables.NEURONS, arguments.neurons)
+    identity = run_rows.identify(arguments.experiment, experiment.dataset.key, grid, etas)
+    tables.write(run_rows.trajectories(identity, runs), tables.TRAJECTORIES, arguments.rows)
+    tables.write(run_rows.summaries(identity, grid, keys, runs), tables.RUNS, arguments.runs)
+    tables.write(run_rows.neurons(identity, grid, runs), tables.NEURONS, arguments.neurons)
     with replacing(arguments.snapshots) as partial:
-        partial.write_bytes(arrays.to_bytes(results.snapshots(keys, runs)))
+        partial.write_bytes(array_file.to_bytes(run_rows.snapshots(keys, runs)))
 
 
 if __name__ == "__main__":

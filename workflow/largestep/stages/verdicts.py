@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from largestep.base import Damaged, UserError
 from largestep.claims.verdicts import Verdict
+from largestep.common.errors import Damaged, UserError
 from largestep.stages.command import main
 
 

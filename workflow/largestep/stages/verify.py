@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from largestep import provenance
-from largestep.base import UserError
+from largestep.common.errors import UserError
+from largestep.results import provenance
 from largestep.stages.command import main
 
 

@@ -1,0 +1,76 @@
+"""A whole configuration: experiments, and figures that compare them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from largestep.common.part import Part
+from largestep.configuration.experiment import Device, Experiment, Figure, Name, Text
+from largestep.configuration.variants import completed
+
+
+class Comparison(Figure):
+    """A figure of several experiments side by side, each panel of all in turn.
+
+    Their grids of stepsizes must be equal.
+    """
+
+    experiments: Annotated[dict[Name, Text], Field(min_length=2, max_length=64)] = Field(
+        description="and what to call each"
+    )
+
+
+class Config(Part):
+    """A whole configuration file."""
+
+    name: Name = Field(description="results go to results/<name>/")
+    device: Device = Field("auto", description="auto takes a CUDA device where there is one")
+    threads: int = Field(1, ge=1, le=1024, description="per train job, whatever --cores says")
+    data_root: str = Field(
+        "data", min_length=1, max_length=4096, description="folder of downloads and image folders"
+    )
+    experiments: dict[Name, Experiment] = Field(
+        min_length=1, max_length=10_000, description="each is trained, measured and drawn"
+    )
+    comparisons: dict[Name, Comparison] = Field(
+        {}, max_length=1000, description="figures of several experiments side by side"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _variants(cls, content: Any) -> Any:
+        given = content.get("experiments") if isinstance(content, Mapping) else None
+        if not isinstance(given, Mapping):
+            return content
+        whole = {name: completed(name, entry, given) for name, entry in given.items()}
+        return {**content, "experiments": whole}
+
+    @model_validator(mode="after")
+    def _comparable(self):
+        for name, comparison in self.comparisons.items():
+            place = f"comparisons.{name}"
+            if name in self.experiments:
+                raise ValueError(f"{place}: is also the name of an experiment")
+            unknown = [each for each in comparison.experiments if each not in self.experiments]
+            if unknown:
+                raise ValueError(f"{place}.experiments: {unknown[0]} is not an experiment")
+            compared = [self.experiments[each] for each in comparison.experiments]
+            for other, experiment in zip(comparison.experiments, compared, strict=True):
+                if experiment.grid != compared[0].grid:
+                    raise ValueError(f"{place}.experiments: {other} has other stepsizes")
+                if lack := experiment.lack(comparison.panels):
+                    raise ValueError(f"{place}.panels: {lack} (experiment {other})")
+        return self
+
+    def only(self, figure: str) -> "Config":
+        """What a figure shows, and nothing else: an experiment, or those of a comparison."""
+        comparisons = {name: c for name, c in self.comparisons.items() if name == figure}
+        shown = comparisons[figure].experiments if comparisons else (figure,)
+        experiments = {
+            name: self.experiments[name].model_copy(update={"variant_of": None}) for name in shown
+        }
+        return Config(name=figure, experiments=experiments, comparisons=comparisons)
+
+    def device_of(self, experiment: str) -> str:
+        return self.experiments[experiment].train.device or self.device

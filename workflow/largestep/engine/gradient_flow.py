@@ -1,0 +1,72 @@
+"""Gradient flow dw/dt = -grad L(w): where gradient descent leads as its stepsize goes to zero."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from scipy.integrate import RK45
+from torch import Tensor
+
+from largestep.engine.first_layer import ByWeights
+from largestep.engine.layouts import network
+from largestep.engine.problem import SCALARS, Problem
+from largestep.method.models import AnyModel
+
+
+class Landscape:
+    """Loss and gradient at flat float64 weights (P,), by the engine's own passes.
+
+    X (n, d) and y (n,): float64 tensors on one device; `initial`: an (out, in) array per layer.
+    """
+
+    def __init__(self, model: AnyModel, X: Tensor, y: Tensor, initial: Sequence[np.ndarray]):
+        head = None if model.head is None else torch.as_tensor(model.head).to(X)
+        weights = [torch.as_tensor(layer).to(X)[None] for layer in initial]
+        self.shapes = [layer.shape for layer in weights]
+        problem = Problem(X, y, model.activation, head)
+        stepsizes = torch.ones(1, dtype=X.dtype, device=X.device)
+        # Its iterate is the weights, whatever the size of the data.
+        self.layout = network(problem)(problem, weights, stepsizes, ByWeights)
+        self.scalars = X.new_empty(len(SCALARS), 1)
+
+    def measure(self, w: np.ndarray) -> dict[str, float]:
+        """The engine's scalars (problem.SCALARS) at w."""
+        parts = torch.as_tensor(w).split([shape.numel() for shape in self.shapes])
+        layers = [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        self.layout.load({f"layer{k}": layer for k, layer in enumerate(layers)})
+        self.layout.measure(self.scalars)
+        return dict(zip(SCALARS, self.scalars[:, 0].tolist(), strict=True))
+
+    def gradient(self, w: np.ndarray) -> np.ndarray:
+        """grad L(w), (P,)."""
+        self.measure(w)
+        return torch.cat([layer.flatten() for layer in self.layout.gradients()]).cpu().numpy()
+
+
+def follow(
+    landscape: Landscape,
+    start: np.ndarray,
+    times: Sequence[float],
+    tolerance: float,
+    evaluations: int,
+) -> Iterator[tuple[np.ndarray, int]]:
+    """The weights at each of the increasing `times`, and the gradients that it took to get there.
+
+    Runge-Kutta of order 5(4) with error control (Dormand and Prince); between its steps the
+    interpolant of order 4. `tolerance` is of each step's error, relative to a weight, absolute
+    for one below 1. Ends early where no step may begin any more: after `evaluations` gradients.
+    """
+    solver = RK45(
+        lambda time, w: -landscape.gradient(w),
+        0.0,
+        start,
+        times[-1],
+        rtol=tolerance,
+        atol=tolerance,
+    )
+    for time in times:
+        while solver.t < time and solver.status == "running" and solver.nfev < evaluations:
+            solver.step()
+        if solver.t < time:
+            return
+        yield (solver.dense_output()(time) if time else start), solver.nfev

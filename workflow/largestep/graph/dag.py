@@ -1,0 +1,291 @@
+"""What the Snakefile asks of a configuration: files, parameters, code fingerprints."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from largestep.common import locks
+from largestep.common.errors import UserError
+from largestep.common.fingerprint import fingerprint
+from largestep.configuration import reading
+from largestep.configuration.config import Config
+from largestep.configuration.experiment import Experiment, Figure
+from largestep.graph import resources, slurm_queue
+from largestep.results import provenance
+
+DEFAULT = Path("config/demo.yaml")
+
+#: Suffix of a train job's file for each table that the metrics stage joins.
+PARTS = {"trajectories": "", "runs": ".runs", "neurons": ".neurons"}
+FORMATS = ("svg", "pdf", "png")
+
+
+def load(given: Mapping[str, Any], files: Sequence[Path]) -> "Graph":
+    """The graph of the configuration that Snakemake was given, or of config/demo.yaml.
+
+    given: what Snakemake read from --configfile and --config; files: those of --configfile.
+    Raises UserError, one line, for anything in it that can be known to be wrong before a run.
+    """
+    if files:
+        source, content = _shown(files[-1]), given
+    else:
+        source, content = str(DEFAULT), {**reading.read_yaml(DEFAULT), **given}
+    graph = Graph(reading.parse(content, source), source)
+    graph.check()
+    return graph
+
+
+class Graph:
+    """Files and parameters of every rule, for one configuration."""
+
+    def __init__(self, config: Config, source: str):
+        self.config, self.source = config, source
+        self.results = f"results/{config.name}"
+        self.datasets = {e.dataset.key: e.dataset for e in config.experiments.values()}
+
+    @cached_property
+    def data_root(self) -> Path:
+        """Where downloads and image folders lie; the environment variable DATA has precedence."""
+        return Path(os.environ.get("DATA") or self.config.data_root)
+
+    def check(self) -> None:
+        """Raise UserError for what reading the configuration alone does not show."""
+        given = os.environ.get("DATA")
+        if given and not Path(given).is_dir():
+            raise UserError(f"DATA={given}: must be an existing folder")
+        for name, experiment in self.config.experiments.items():
+            try:
+                experiment.dataset.check(self.data_root)
+            except UserError as error:
+                place = f"{self.source}: experiments.{name}.dataset"
+                raise UserError(f"{place}.{error}") from error
+            try:
+                if experiment.model.explicit:
+                    experiment.model.initial_layers(experiment.dataset.shape(self.data_root)[1], 0)
+            except UserError as error:
+                raise UserError(f"{self.source}: experiments.{name}.{error}") from error
+
+    def check_devices(self) -> None:
+        """Raise UserError where a run here needs a CUDA device and this machine has none."""
+        for name in self.config.experiments:
+            self._check_device(name)
+
+    def _check_device(self, name: str) -> None:
+        if self.config.device_of(name) == "cuda":
+            from largestep.engine.device import choose_device
+
+            try:
+                choose_device("cuda")
+            except UserError as error:
+                own = self.config.experiments[name].train.device
+                place = f"experiments.{name}.train." if own else ""
+                raise UserError(f"{self.source}: {place}{error}") from error
+
+    # The run as a whole
+
+    def begin(self) -> None:
+        """Keep other runs out of these results for as long as this process lives."""
+        try:
+            self._lock = locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
+        except OSError as error:  # a disk that is full or read-only, or permissions
+            raise UserError(f"{error.filename or self.results}: {error.strerror}") from error
+        self._begun = time.time()
+
+    def failures(self) -> list[str]:
+        """What the jobs that failed since `begin` said in their logs."""
+        folders = (Path(self.results, "logs"), Path("results/data/logs"))
+        logs = sorted(log for folder in folders for log in folder.rglob("*.log"))
+        recent = [log for log in logs if log.stat().st_mtime >= self._begun]
+        failed = [log for log in recent if log.stat().st_size and not provenance.read(log)]
+        said = [log.read_text(errors="replace").strip() for log in failed]
+        return [*said, *slurm_queue.failures(self._begun)]
+
+    # Files
+
+    def parts(self, table: str) -> list[str]:
+        """The train jobs' files of a table, experiments and seeds in the order configured."""
+        return [
+            f"{self.results}/runs/{name}/seed={job}{PARTS[table]}.parquet"
+            for name, experiment in self.config.experiments.items()
+            for job in experiment.train.jobs
+        ]
+
+    @property
+    def sharpness(self) -> list[str]:
+        """The sharpness tables, of those experiments that ask for one."""
+        return [
+            f"{self.results}/sharpness/{name}/seed={job}.parquet"
+            for name, experiment in self.config.experiments.items()
+            if experiment.sharpness
+            for job in experiment.train.jobs
+        ]
+
+    @property
+    def flow(self) -> list[str]:
+        """The tables of gradient flow, of those experiments that ask for it."""
+        return [
+            f"{self.results}/flow/{name}/seed={job}.parquet"
+            for name, experiment in self.config.experiments.items()
+            if experiment.flow
+            for job in experiment.train.jobs
+        ]
+
+    @property
+    def snapshots(self) -> list[str]:
+        """The weights that train jobs kept."""
+        return [
+            f"{self.results}/runs/{name}/seed={job}.snapshots.safetensors"
+            for name, experiment in self.config.experiments.items()
+            for job in experiment.train.jobs
+        ]
+
+    @property
+    def metrics(self) -> list[str]:
+        return [f"{self.results}/metrics/{table}.parquet" for table in PARTS]
+
+    def figures(self, *formats: str) -> list[str]:
+        names = [*self.config.experiments, *self.config.comparisons]
+        return [f"{self.results}/figures/{name}.{f}" for name in names for f in formats]
+
+    @property
+    def data(self) -> list[str]:
+        return [f"results/data/{key}.safetensors" for key in self.datasets]
+
+    @property
+    def facts(self) -> list[str]:
+        return [f"results/data/{key}.json" for key in self.datasets]
+
+    @property
+    def targets(self) -> list[str]:
+        """Every file of the graph, intermediate ones too: a lost one is then always made again."""
+        parts = [part for table in PARTS for part in self.parts(table)]
+        claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
+        reports = [f"{self.results}/report.{kind}" for kind in ("html", "md")]
+        ends = [*claims, *self.figures(*FORMATS), *reports]
+        middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.metrics]
+        return [*self.data, *self.facts, *middle, *ends]
+
+    # Parameters
+
+    def to_json(self) -> str:
+        """The whole configuration, less a data root that no data set reads."""
+        return reading.to_json(self._used)
+
+    @property
+    def judged(self) -> str:
+        """The configuration as verdicts depend on it: without words and comparisons."""
+        experiments = {
+            name: experiment.model_copy(update={"figure": Figure(panels=experiment.figure.panels)})
+            for name, experiment in self._used.experiments.items()
+        }
+        judged = {"experiments": experiments, "comparisons": {}}
+        return reading.to_json(self._used.model_copy(update=judged))
+
+    @cached_property
+    def _used(self) -> Config:
+        if any(dataset.uses_root for dataset in self.datasets.values()):
+            return self.config
+        return self.config.model_copy(update={"data_root": "data"})
+
+    def experiment(self, wildcards) -> Experiment:
+        return self.config.experiments[wildcards.experiment]
+
+    def dataset_spec(self, wildcards) -> str:
+        return reading.to_json(self.datasets[wildcards.dataset])
+
+    def root(self, wildcards) -> str:
+        """The data root, for sources that read from it; another root then means other data."""
+        return str(self.data_root) if self.datasets[wildcards.dataset].uses_root else "."
+
+    def dataset_file(self, wildcards) -> str:
+        return f"results/data/{self.experiment(wildcards).dataset.key}.safetensors"
+
+    def train_spec(self, wildcards) -> str:
+        """All that training depends on: not the figure, not the seeds of other jobs."""
+        return self._job_spec(wildcards, sharpness=None, flow=None)
+
+    def sharpness_spec(self, wildcards) -> str:
+        return self._job_spec(wildcards, flow=None)
+
+    def flow_spec(self, wildcards) -> str:
+        return self._job_spec(wildcards, sharpness=None)
+
+    def _job_spec(self, wildcards, **others) -> str:
+        experiment = self.experiment(wildcards)
+        own = experiment.train.model_copy(update={"seeds": self.seeds(wildcards)})
+        changes = {"train": own, "figure": Figure(), "variant_of": None, **others}
+        return reading.to_json(experiment.model_copy(update=changes))
+
+    def seeds(self, wildcards) -> tuple[int, ...]:
+        return self.experiment(wildcards).train.jobs[wildcards.job]
+
+    def weight_file(self, wildcards) -> list[str]:
+        file = self.experiment(wildcards).model.weight_file
+        return [file] if file else []
+
+    # What a job asks of the machine or of a cluster
+
+    def memory(self, wildcards, attempt: int) -> int:
+        return resources.memory(self._shape(wildcards), attempt)
+
+    def minutes(self, wildcards, attempt: int) -> int:
+        return resources.minutes(self._shape(wildcards), attempt)
+
+    def sharpness_memory(self, wildcards, attempt: int) -> int:
+        return resources.sharpness_memory(self._shape(wildcards), attempt)
+
+    def sharpness_minutes(self, wildcards, attempt: int) -> int:
+        budget = self.experiment(wildcards).sharpness.products
+        return resources.sharpness_minutes(self._shape(wildcards), budget, attempt)
+
+    def flow_memory(self, wildcards, attempt: int) -> int:
+        return resources.flow_memory(self._shape(wildcards), attempt)
+
+    def flow_minutes(self, wildcards, attempt: int) -> int:
+        gradients = self.experiment(wildcards).flow.evaluations * len(self.seeds(wildcards))
+        return resources.flow_minutes(self._shape(wildcards), gradients, attempt)
+
+    def gpus(self, wildcards) -> int:
+        return resources.gpus(self._shape(wildcards))
+
+    def group(self, wildcards) -> str | None:
+        """Small jobs form a group: on a cluster, several of them share a submission."""
+        return "small" if resources.small(self._shape(wildcards)) else None
+
+    def _shape(self, wildcards) -> resources.Shape:
+        experiment = self.experiment(wildcards)
+        return resources.Shape.of(
+            experiment,
+            self._samples[experiment.dataset.key],
+            len(self.seeds(wildcards)),
+            self.config.device_of(wildcards.experiment),
+            self.config.threads,
+        )
+
+    @cached_property
+    def _samples(self) -> dict[str, tuple[int, int, int]]:
+        return {key: dataset.shape(self.data_root) for key, dataset in self.datasets.items()}
+
+    def figure_spec(self, wildcards) -> str:
+        """The experiments: a figure's axes and references depend on their models and data sets."""
+        return reading.to_json(self.config.only(wildcards.figure))
+
+    def figure_words(self, wildcards) -> dict[str, Any]:
+        """For the caption in Snakemake's own report."""
+        return self._figure(wildcards).model_dump(exclude={"panels"})
+
+    def figure_code(self, wildcards) -> str:
+        panels = self._figure(wildcards).panels
+        return fingerprint("stages.figure", *(f"report.panels.{panel}" for panel in panels))
+
+    def _figure(self, wildcards) -> Figure:
+        name = wildcards.figure
+        return self.config.comparisons.get(name) or self.config.experiments[name].figure
+
+
+def _shown(path: Path) -> str:
+    path = Path(path)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,248 @@
+"""How long a configuration takes on this machine, from a few steps of every problem's shape.
+
+The engine that will train is timed on random numbers of the true shapes, so that nothing needs to
+be downloaded or prepared first. It stays an estimate: for hours to come the machine may be busier,
+or less busy, than during these seconds.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from largestep.common.errors import UserError
+from largestep.configuration.experiment import Sharpness
+from largestep.data import samples
+from largestep.engine.device import choose_device
+from largestep.engine.gradient_flow import Landscape
+from largestep.engine.problem import Problem
+from largestep.engine.record import Watch
+from largestep.engine.sharpness import WHOLE, Hessian, top_eigenvalues
+from largestep.engine.training import train
+from largestep.graph.dag import Graph
+from largestep.graph.resources import Shape
+from largestep.results import provenance
+from largestep.results.store import Store
+from largestep.results.train_job import Grid
+
+#: Seconds that the timing of all shapes may take together, beside a few single steps of each.
+BUDGET = 1.5
+
+#: Seconds of a job beside its steps: start of Python and torch, files (measured: 4).
+START = 4.0
+
+#: Multiplications (n times weights) of a step of the runs that are timed together. Of larger ones
+#: a single run is timed, which is an upper bound: on the CPU a grid takes up to half as long a run.
+_TOGETHER = 10**7
+
+#: A step around which no other is recorded, so that a timing holds steps alone.
+_FAR = 10**8 + 1
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What an experiment still takes: seconds of each of its jobs, of every kind.
+
+    stored: its runs that the store holds; step: seconds of a step of one run, None where no run is
+    to be trained; sharpness and flow: upper bounds, since they assume that budgets are used up.
+    """
+
+    experiment: str
+    runs: int
+    stored: int
+    steps: int
+    step: float | None
+    training: tuple[float, ...]
+    sharpness: tuple[float, ...]
+    flow: tuple[float, ...]
+    cuda: bool
+
+
+def forecast(graph: Graph, store: Store) -> list[Forecast]:
+    """Every experiment of a configuration; those with runs to train are timed."""
+    config = graph.config
+    torch.set_num_threads(config.threads)
+    left = {name: _left(graph, name, store) for name in config.experiments}
+    shapes = {name: _shape(graph, name) for name in left}
+    waiting = [name for name, jobs in left.items() if any(map(any, jobs.values()))]
+    distinct = {_timed(shapes[name]) for name in waiting}
+    steps = {shape: seconds_per_step(shape, BUDGET / len(distinct)) for shape in distinct}
+    torch.set_num_threads(1)  # as the sharpness stage does
+    found = []
+    for name, jobs in left.items():
+        step = steps[_timed(shapes[name])] if name in waiting else None
+        asked, snapshots = config.experiments[name].sharpness, shapes[name].snapshots
+        unknown = [
+            runs
+            for job, runs in jobs.items()
+            if asked and (any(runs) or not _made(graph, "sharpness", name, job))
+        ]
+        each = seconds_per_snapshot(shapes[name], asked) if unknown else 0.0
+        found.append(
+            Forecast(
+                experiment=name,
+                runs=sum(map(len, jobs.values())),
+                stored=sum(runs.count(0) for runs in jobs.values()),
+                steps=shapes[name].steps,
+                step=step,
+                training=tuple(START + sum(runs) * step for runs in jobs.values() if any(runs)),
+                sharpness=tuple(START + len(runs) * snapshots * each for runs in unknown),
+                flow=_flow(graph, name, shapes[name]),
+                cuda=shapes[name].cuda,
+            )
+        )
+    return found
+
+
+def wall_time(found: Iterable[Forecast], kind: str, cores: int, gpus: int) -> float:
+    """Seconds until all jobs of a kind (training, sharpness, flow) are done, so many at a time.
+
+    Jobs on cores and on GPUs run side by side; either take at least as long as the longest one.
+    """
+    ends = [0.0]
+    for cuda, at_a_time in ((False, cores), (True, gpus)):
+        jobs = [seconds for f in found if f.cuda == cuda for seconds in getattr(f, kind)]
+        ends += [sum(jobs) / at_a_time, *jobs]
+    return max(ends)
+
+
+def seconds_per_step(shape: Shape, seconds: float) -> float:
+    """Seconds of one step of one run among the shape's, from about `seconds` of training."""
+    runs = shape.runs
+    if not shape.cuda:
+        runs = min(runs, max(1, _TOGETHER // (shape.n * shape.weights)))
+    problem, layers = _problem(shape, torch.float32 if shape.itemsize == 4 else torch.float64)
+    weights = [layer.repeat(runs, 1, 1) for layer in layers]
+    # So small that the weights stay where numbers are ordinary ones.
+    stepsizes = torch.full((runs,), 1e-6, dtype=torch.float64, device=problem.X.device)
+    watch = Watch(torch.full_like(stepsizes, torch.nan), 0.0, shape.model.order)
+
+    state = train(problem, weights, stepsizes, 1, watch).state  # libraries set themselves up
+    state["step"] = torch.full_like(state["step"], _FAR)
+
+    def timed(steps: int) -> float:
+        return _elapsed(
+            lambda: train(problem, weights, stepsizes, _FAR + steps, watch, start=state), shape.cuda
+        )
+
+    steps, once = 1, timed(1)
+    while (more := timed(1 + steps) - once) < seconds:
+        steps *= 4
+    return more / steps / runs
+
+
+def seconds_per_snapshot(shape: Shape, asked: Sharpness) -> float:
+    """Seconds of the sharpness at one snapshot, at most: with all products that it may use."""
+    problem, layers = _problem(shape, torch.float64)
+
+    def hessian() -> Hessian:
+        return Hessian(shape.model, problem.X, problem.y, layers)
+
+    found = hessian()
+    if found.size <= WHOLE:
+        whole = [found, asked.top, asked.tolerance, asked.products]
+        return _elapsed(lambda: (hessian(), top_eigenvalues(*whole)), shape.cuda)
+    v = torch.ones(found.size).to(problem.X)
+    each = _elapsed(lambda: found.product(v), shape.cuda)
+    return _elapsed(hessian, shape.cuda) + asked.products * each
+
+
+def _flow(graph: Graph, name: str, shape: Shape) -> tuple[float, ...]:
+    """Seconds of each job of gradient flow, at most: with all gradients that it may use."""
+    experiment = graph.config.experiments[name]
+    jobs = experiment.train.jobs.items() if experiment.flow else ()
+    missing = [seeds for job, seeds in jobs if not _made(graph, "flow", name, job)]
+    if not missing:
+        return ()
+    problem, layers = _problem(shape, torch.float64)
+    arrays = [layer.cpu().numpy() for layer in layers]
+    landscape = Landscape(shape.model, problem.X, problem.y, arrays)
+    w = np.concatenate([array.ravel() for array in arrays])
+    each = min(_elapsed(lambda: landscape.gradient(w), shape.cuda) for _ in range(2))
+    return tuple(START + len(seeds) * experiment.flow.evaluations * each for seeds in missing)
+
+
+class _Sketch(Problem):
+    """A problem whose Gram matrix would take longer to make than steps take to time."""
+
+    @cached_property
+    def gram(self) -> torch.Tensor:
+        return self.X.new_full(2 * (len(self.X),), 1 / len(self.X))
+
+
+def _problem(shape: Shape, dtype: torch.dtype) -> tuple[Problem, list[torch.Tensor]]:
+    """Random samples, and the weights of one run, in the shape of the true ones."""
+    device = torch.device("cuda" if shape.cuda else "cpu")
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(array, dtype=dtype, device=device)
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((shape.n, shape.d), dtype=np.float32) / shape.d**0.5
+    y = rng.choice([-1.0, 1.0], shape.n)
+    head = None if shape.model.head is None else tensor(shape.model.head)
+    problem = _Sketch(tensor(X), tensor(y), shape.model.activation, head)
+    return problem, [tensor(layer) for layer in shape.model.initial_layers(shape.d, 0)]
+
+
+def _elapsed(work: Callable[[], object], cuda: bool) -> float:
+    begun = time.perf_counter()
+    work()
+    if cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - begun
+
+
+def _shape(graph: Graph, name: str) -> Shape:
+    """The shape of the experiment's first job."""
+    experiment = graph.config.experiments[name]
+    seeds = next(iter(experiment.train.jobs.values()))
+    device, threads = graph.config.device_of(name), graph.config.threads
+    shape = Shape.of(
+        experiment, experiment.dataset.shape(graph.data_root), len(seeds), device, threads
+    )
+    return replace(shape, cuda=choose_device(device).type == "cuda")
+
+
+def _timed(shape: Shape) -> Shape:
+    """What of a shape the time of a step depends on, alike where that is alike."""
+    return replace(shape, tests=0, steps=0, neurons=False, snapshots=0)
+
+
+def _left(graph: Graph, name: str, store: Store) -> dict[str, list[int]]:
+    """Steps still to train, for every run of every job of an experiment."""
+    experiment = graph.config.experiments[name]
+    settings, stepsizes = experiment.train, experiment.stepsizes
+    left = {
+        job: [settings.steps] * len(seeds) * len(stepsizes) for job, seeds in settings.jobs.items()
+    }
+    path = Path("results/data", f"{experiment.dataset.key}.safetensors")
+    try:
+        data, digest = samples.read(path), provenance.sha256(path)
+    except UserError:  # missing or damaged: the run makes it, and nothing else is known before
+        return left
+    for job, seeds in settings.jobs.items():
+        grid = Grid(
+            experiment.model,
+            data,
+            [seed for seed in seeds for _ in stepsizes],
+            [*stepsizes] * len(seeds),
+            settings.steps,
+            settings.dtype,
+            settings.record.neurons,
+            settings.record.snapshots,
+            choose_device(graph.config.device_of(name)),
+            graph.config.threads,
+        )
+        for place, key in enumerate(grid.keys(digest)):
+            if run := store.find(key, settings.steps):
+                left[job][place] -= run.last
+    return left
+
+
+def _made(graph: Graph, stage: str, name: str, job: str) -> bool:
+    return Path(graph.results, stage, name, f"seed={job}.parquet").is_file()

@@ -1,0 +1,42 @@
+"""Jobs that run side by side on one machine share its GPUs evenly.
+
+How many run at a time is Snakemake's business (`--resources gpu=4`); here each takes one GPU, of
+those that it can see, which the fewest others have taken. A cluster gives a job its own.
+"""
+
+import itertools
+import os
+import tempfile
+from pathlib import Path
+
+from largestep.common import locks
+from largestep.common.errors import UserError
+
+_held = []  # locks, until this process ends
+
+
+def take_one() -> None:
+    """Restrict this process to one GPU; to be called before CUDA starts.
+
+    Changes nothing where there is no choice.
+    """
+    gpus = visible()
+    if len(gpus) < 2:
+        return
+    folder = Path(tempfile.gettempdir(), f"largestep-gpus-{os.getuid()}")
+    # The first place on each GPU, then the second on each.
+    for place, gpu in ((place, gpu) for place in itertools.count() for gpu in gpus):
+        try:
+            _held.append(locks.acquire_or_refuse(folder / f"{gpu}-{place}", f"GPU {gpu}"))
+        except UserError:
+            continue
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+        return
+
+
+def visible() -> list[str]:
+    """Names of NVIDIA GPUs, as in CUDA_VISIBLE_DEVICES, that this process may use."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in chosen.split(",") if name]
+    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))

@@ -1,0 +1,248 @@
+"""Memory, time and GPUs that a train job asks a cluster for, from the shape of its grid.
+
+A request must not be too small (SLURM kills the job) and should not be far too large (it waits
+longer in the queue), so these are estimates with a stated margin, and grow when a job is tried
+again. A job that ran out of time continues from its last checkpoint.
+
+The constants were measured on a two-core x86-64 machine; tests/unit/test_resources.py compares
+the memory with real jobs. Those for CUDA are assumptions, deliberately low.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from largestep.configuration.experiment import Experiment
+from largestep.method.models import AnyModel
+
+MB = 2**20
+
+#: Resident memory of a train job on XOR: Python, torch, numba, pyarrow, the scalars of some
+#: thousand steps (measured: 457 MiB; CUDA keeps a few GB of libraries in the host's memory), and
+#: of the two processes of Snakemake that a node counts as the job's (105 MiB each, measured with
+#: 10,000 jobs in the graph).
+BASE_BYTES, BASE_CUDA_BYTES = 680 * MB, 4200 * MB
+
+#: Bytes in the tables for a recorded step of a run (measured: 460), and for each of its neurons.
+ROW_BYTES, NEURON_BYTES = 700, 250
+
+#: Floating-point operations per second of one core in float64: a third of what was measured.
+CPU_RATE = 4e9
+
+#: Seconds per run and step that a tensor library spends on its calls (measured: 2e-4).
+CPU_CALL = 3e-4
+
+#: Seconds to keep a finished run in the store (measured: 2e-2).
+KEEP = 3e-2
+
+#: The same as the rate and the calls for CUDA, where all runs of a grid share the calls (assumed).
+CUDA_RATE, CUDA_CALL = 1e12, 1e-3
+
+#: Start of Snakemake, Python and torch on a node with a slow file system, in seconds (measured
+#: 4 to 7 on a local disk).
+START = 60.0
+
+#: Estimates are multiplied by these, and again by the number of the attempt.
+MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
+
+#: Nothing asks for more, in minutes; a longer job continues from a checkpoint when tried again.
+LONGEST = 24 * 60
+
+#: Weights up to which the whole Hessian is made (engine/sharpness.py).
+WHOLE = 128
+
+#: A job below these bounds is small: several go into one submission.
+SMALL_MINUTES, SMALL_MB = 15, 2000
+
+
+#: Where a machine has NVIDIA GPUs. `device: auto` takes a GPU where the graph is started on one;
+#: a cluster's nodes show a job only what it asked for.
+_DRIVER = Path("/dev/nvidiactl")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A grid of R runs: samples n, dimension d, test samples, and what is done with them."""
+
+    model: AnyModel
+    n: int
+    d: int
+    tests: int
+    runs: int
+    steps: int
+    itemsize: int
+    neurons: bool
+    snapshots: int
+    cuda: bool
+    threads: int
+
+    @classmethod
+    def of(
+        cls,
+        experiment: Experiment,
+        samples: tuple[int, int, int],
+        seeds: int,
+        device: str,
+        threads: int,
+    ) -> "Shape":
+        """The grid of one job that trains `seeds` seeds. samples: the data set's `shape`."""
+        train = experiment.train
+        n, d, tests = samples
+        return cls(
+            experiment.model,
+            n,
+            d,
+            tests,
+            runs=seeds * len(experiment.stepsizes),
+            steps=train.steps,
+            itemsize=4 if train.dtype == "float32" else 8,
+            neurons=train.record.neurons,
+            snapshots=_snapshots(train.steps, train.record.snapshots),
+            cuda=device == "cuda" or (device == "auto" and _DRIVER.exists()),
+            threads=threads,
+        )
+
+    @cached_property
+    def weights(self) -> int:
+        """Trained weights of one run."""
+        return sum(out * into for out, into in self.model.layer_shapes(self.d))
+
+    @property
+    def first(self) -> int:
+        """Neurons of the first layer."""
+        return self.model.layer_shapes(self.d)[0][0]
+
+    @property
+    def gram(self) -> bool:
+        """Whether the first layer is iterated by its pre-activations (engine/first_layer.py)."""
+        return self.n < 2 * self.d
+
+
+def gpus(shape: Shape) -> int:
+    """One for a job on CUDA, none for a job on the CPU."""
+    return int(shape.cuda)
+
+
+def memory(shape: Shape, attempt: int = 1) -> int:
+    """Megabytes of the host's memory.
+
+    Derived by counting arrays: samples as read, hashed and converted; the Gram matrices where
+    they are used, and what of the first layer a run then has besides; per run the weights (now, at
+    first, at half time, gradient, checkpoint and temporaries), those that it keeps (four times: in
+    training, in the store, in the job's file, and as its bytes) and its hidden units' outputs,
+    before and after a product that runs share, whose temporaries exist for one run at a time on the
+    CPU and for all at once on CUDA, on the device; the tables.
+    """
+    rows = shape.n + shape.tests
+    samples = rows * shape.d * (3 * 8 + shape.itemsize)
+    gram = rows * shape.itemsize * (shape.n + 8 * shape.first * shape.runs) if shape.gram else 0
+    hidden = [out for out, _ in shape.model.layer_shapes(shape.d)]
+    hidden_outputs = shape.itemsize * rows * sum(hidden) * (4 * shape.runs + 6)
+    weights = shape.itemsize * (8 + 4 * shape.snapshots) * shape.weights * shape.runs
+    per_row = ROW_BYTES + (NEURON_BYTES * shape.model.m if shape.neurons else 0)
+    tables = per_row * _recorded(shape.steps) * shape.runs
+    base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
+    total = base + samples + gram + hidden_outputs + weights + tables
+    return math.ceil(attempt * MEMORY_MARGIN * total / MB)
+
+
+def minutes(shape: Shape, attempt: int = 1) -> int:
+    """Minutes of wall-clock time, at most `LONGEST`.
+
+    Operations of one step, counted as 2 per multiplication and addition: one product with the
+    Gram matrix or two with the data for a first layer, three for each other layer of an MLP.
+    """
+    work = _operations(shape) * shape.runs
+    if shape.cuda:
+        step = work / CUDA_RATE + CUDA_CALL
+    else:
+        rate = CPU_RATE * (8 / shape.itemsize)
+        step = work / rate + CPU_CALL * shape.runs
+    seconds = START + TIME_MARGIN * (step * shape.steps + KEEP * shape.runs)
+    return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def sharpness_memory(shape: Shape, attempt: int = 1) -> int:
+    """Megabytes of the host's memory for the sharpness of a train job's snapshots.
+
+    Derived by counting arrays: the snapshots as read and hashed; in float64 the samples, Lanczos
+    vectors, and the hidden units' outputs with what two passes backwards keep of them, for a tiny
+    network's whole matrix as often as it has weights.
+    """
+    kept = 2 * shape.itemsize * shape.snapshots * shape.weights * shape.runs
+    samples = 4 * 8 * (shape.n + shape.tests) * shape.d
+    hidden = shape.n * sum(out for out, _ in shape.model.layer_shapes(shape.d))
+    columns = shape.weights if shape.weights <= WHOLE else 1
+    passes = 8 * (40 * shape.weights + hidden * (30 + 10 * columns))
+    base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
+    return math.ceil(attempt * MEMORY_MARGIN * (base + kept + samples + passes) / MB)
+
+
+def sharpness_minutes(shape: Shape, products: int, attempt: int = 1) -> int:
+    """Minutes for the sharpness of a train job's snapshots, at most `LONGEST`.
+
+    The budget of products is an upper bound already; one costs two passes of training.
+    """
+    each = 2 * _operations(shape)
+    each = each / CUDA_RATE + CUDA_CALL if shape.cuda else each / CPU_RATE + CPU_CALL
+    seconds = START + each * products * shape.snapshots * shape.runs
+    return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def flow_memory(shape: Shape, attempt: int = 1) -> int:
+    """Megabytes of the host's memory for gradient flow from the initial weights of a train job.
+
+    Derived by counting arrays, all in float64: the samples as read, hashed and converted; the
+    stages and interpolants of a Runge-Kutta step; the hidden units' outputs in a pass.
+    """
+    samples = 4 * 8 * (shape.n + shape.tests) * shape.d
+    hidden = shape.n * sum(out for out, _ in shape.model.layer_shapes(shape.d))
+    base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
+    total = base + samples + 8 * (40 * shape.weights + 10 * hidden)
+    return math.ceil(attempt * MEMORY_MARGIN * total / MB)
+
+
+def flow_minutes(shape: Shape, gradients: int, attempt: int = 1) -> int:
+    """Minutes for gradient flow, at most `LONGEST`.
+
+    The budget of gradients is an upper bound already; each recorded step takes one more.
+    """
+    each = _passes(shape)
+    each = each / CUDA_RATE + CUDA_CALL if shape.cuda else each / CPU_RATE + CPU_CALL
+    seconds = START + each * (gradients + _recorded(shape.steps) * shape.runs)
+    return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def small(shape: Shape) -> bool:
+    """Whether the job is so small that a submission of its own is not worth it."""
+    light = minutes(shape) <= SMALL_MINUTES and memory(shape) <= SMALL_MB
+    return light and not gpus(shape) and shape.threads == 1
+
+
+def _operations(shape: Shape) -> float:
+    """Floating-point operations of one run's step."""
+    if not shape.gram:
+        return _passes(shape)
+    others = shape.weights - shape.first * shape.d
+    return 2 * shape.n * (shape.n * shape.first + 3 * others) + _elementwise(shape)
+
+
+def _passes(shape: Shape) -> float:
+    """Floating-point operations of a gradient by the weights."""
+    products = 4 if shape.model.kind == "two_layer" else 6
+    return products * shape.n * shape.weights + _elementwise(shape)
+
+
+def _elementwise(shape: Shape) -> float:
+    return 50 * shape.n * sum(out for out, _ in shape.model.layer_shapes(shape.d))
+
+
+def _snapshots(steps: int, per_decade: int) -> int:
+    """Steps at which weights are kept, at most (engine/record.py)."""
+    return math.ceil(per_decade * math.log10(steps + 1)) + 2 if per_decade else 0
+
+
+def _recorded(steps: int) -> int:
+    """Recorded steps, at most: 64 per decade and the powers of two (engine/record.py)."""
+    return math.ceil(64 * math.log10(steps + 1)) + steps.bit_length() + 2

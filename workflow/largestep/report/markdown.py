@@ -1,0 +1,71 @@
+"""A finished run in Markdown: what the paper says beside what the run shows, figure by figure.
+
+It stands beside `figures/` and links there, so both can be copied to wherever they are to be read.
+"""
+
+from collections.abc import Callable, Sequence
+from statistics import median_low
+
+import pandas as pd
+
+from largestep.common.durations import duration
+from largestep.configuration.experiment import Experiment
+from largestep.report.page import Contents, judged, number, setting, share, steps, tally, template
+
+_MOST_STEPSIZES = 9
+
+#: Columns of a figure's table: heading, column of tables.RUNS, and how a value is written.
+_QUANTITIES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
+    ("last rise", "last_increase_step", steps),
+    ("separation", "separation_step", steps),
+    ("stable phase", "stable_phase_step", steps),
+    ("final loss", "final_loss", number),
+    ("normalized margin", "final_normalized_margin", number),
+    ("test accuracy", "final_test_accuracy", share),
+)
+
+
+def markdown(contents: Contents) -> str:
+    """The page, with a line for each claim, and for each experiment its table of stepsizes."""
+    config, runs = contents.config, contents.runs
+    shown = {name: e for name, e in config.experiments.items() if not e.variant_of}
+    return template("summary.md", autoescape=False).render(
+        contents=contents,
+        experiments=shown,
+        comparisons=config.comparisons,
+        settings={name: setting(experiment) for name, experiment in shown.items()},
+        panels=dict(c for image in contents.figures.values() for c in image.captions),
+        tables={name: table(e, runs[runs["experiment"] == name]) for name, e in shown.items()},
+        found={name: judged(contents.claims, "runs", name) for name in shown},
+        verdicts=tally({claim["verdict"]: 1} for claim in contents.claims),
+        time=duration(contents.times["seconds"].sum()),
+    )
+
+
+def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
+    """Heading and a row per stepsize, the largest first: the median over seeds and their range.
+
+    Of a long grid, stepsizes evenly chosen; quantities that no run has are left out.
+    """
+    symbol = "η" if experiment.grid[0] == "eta" else "η̃"
+    names = dict(zip(experiment.stepsizes, experiment.grid[1], strict=True))
+    groups = list(runs.groupby("stepsize"))[::-1]
+    every = -(-len(groups) // _MOST_STEPSIZES)
+    columns = [column for column in _QUANTITIES if runs[column[1]].notna().any()]
+    rows = [[symbol, *(heading for heading, _, _ in columns)]]
+    for step, group in groups[::every]:
+        cells = [spread(group[name].tolist(), written) for _, name, written in columns]
+        rows.append([number(names[step]), *cells])
+    return rows
+
+
+def spread(values: Sequence[float | None], written: Callable[[float | None], str]) -> str:
+    """Of some seeds: the median, (smallest to largest), and how many lack the quantity."""
+    known = [value for value in values if not pd.isna(value)]
+    if not known:
+        return written(None)
+    text = written(median_low(known))
+    if min(known) != max(known):
+        text += f" ({written(min(known))} to {written(max(known))})"
+    lacking = len(values) - len(known)
+    return text + (f", never in {lacking} of {len(values)}" if lacking else "")

@@ -1,0 +1,1 @@
+"""Panels of a figure, one module each; `configuration.panels` registers their names."""

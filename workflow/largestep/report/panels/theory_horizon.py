@@ -1,0 +1,60 @@
+"""Corollary 4.2 and the lower bound: the loss after T steps, for stepsizes that know T."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from largestep.claims import horizon
+from largestep.claims.evidence import by_seed, runs_of
+from largestep.report import style
+from largestep.report.panels import curves, theory_parts
+
+TITLE = "Loss after T steps (Cor 4.2)"
+CAPTION = (
+    "With a stepsize proportional to the number of steps T the loss after T steps falls like "
+    "1/T² (dots; one line per proportion). The best constant stepsize under which the loss never "
+    "rises (squares) reaches 1/T and no more."
+)
+_MOST_PROPORTIONS = 2
+
+
+def draw(ax: Axes, scene: curves.Scene) -> None:
+    ax.set(xscale="log", yscale="log")
+    seeds = by_seed(runs_of(scene.trajectories, scene.runs))
+    lowest: dict[int, float] = {}
+    for c, marker in zip(_proportions(seeds), "ov", strict=False):
+        lowest = _over_seeds([horizon.losses_at(runs, c) for runs in seeds])
+        _line(ax, lowest, rf"$\eta = {c:g}\,T$", marker=marker, color=style.INK)
+    best = _over_seeds([horizon.best_monotone(runs) for runs in seeds])
+    _line(ax, best, "best monotone", marker="s", color=style.ALERT)
+    _slope(ax, best, -1, 3)
+    _slope(ax, lowest, -2, 1 / 30)
+    ax.set_ylim(top=3 * ax.get_ylim()[1])  # room for the names of the guide lines
+    ax.set(xlabel="steps $T$", ylabel="$L(w_T)$")
+
+
+def _proportions(seeds: list) -> list[float]:
+    """The factors c of eta = c T that have most T; of equals, the largest."""
+    if not seeds:
+        return []
+    counts = {c: len(horizon.losses_at(seeds[0], c)) for c in horizon.factors(seeds[0])}
+    return sorted(sorted(counts, key=lambda c: (-counts[c], -c))[:_MOST_PROPORTIONS])
+
+
+def _over_seeds(found: list[dict[int, float]]) -> dict[int, float]:
+    """Geometric means at the T that every seed has."""
+    common = set.intersection(*map(set, found)) if found else set()
+    return {T: float(np.exp(np.mean([np.log(f[T]) for f in found]))) for T in sorted(common)}
+
+
+def _line(ax: Axes, losses: dict[int, float], label: str, **look) -> None:
+    if losses:
+        look |= {"markersize": 4, "linewidth": 1.1, "label": label}
+        ax.plot(list(losses), list(losses.values()), **look)
+
+
+def _slope(ax: Axes, losses: dict[int, float], slope: int, factor: float) -> None:
+    """A line of this slope beside the one through `losses`."""
+    if losses:
+        T = np.array([min(losses), max(losses)], dtype=float)
+        guide = factor * losses[max(losses)] * (T / T[1]) ** slope
+        theory_parts.guide(ax, T, guide, rf"$\propto T^{{{slope}}}$")
