@@ -15,9 +15,13 @@ import numpy as np
 import torch
 
 from benchmarks.workloads import Workload
+from largestep.engine.descent import Descent
 from largestep.engine.problem import Problem
 from largestep.engine.record import Watch
 from largestep.engine.training import COLUMNS, train
+from largestep.method.directions.gradient import Gradient
+from largestep.method.losses.logistic import Logistic
+from largestep.method.policies.constant import Constant
 
 Trainer = Callable[[int], tuple[list[int], np.ndarray]]
 
@@ -25,14 +29,15 @@ Trainer = Callable[[int], tuple[list[int], np.ndarray]]
 def engine(workload: Workload) -> Trainer:
     """This package."""
     head = None if workload.head is None else torch.tensor(workload.head)
-    problem = Problem(torch.tensor(workload.X), torch.tensor(workload.y), workload.activation, head)
+    X, y = torch.tensor(workload.X), torch.tensor(workload.y)
+    problem = Problem(X, y, workload.activation, head, loss=Logistic())
     weights = [torch.tensor(layer) for layer in workload.weights]
-    stepsizes = torch.tensor(workload.stepsizes)
-    watch = Watch(torch.full_like(stepsizes, 1e-3), 0.35, len(weights))
+    descent = Descent(Gradient(), [Constant(stepsize=float(s)) for s in workload.stepsizes])
+    watch = Watch(torch.full((len(descent),), 1e-3, dtype=torch.float64), 0.35, len(weights))
     names = ("loss", "margin", "param_norm", "grad_norm")
 
     def run(steps):
-        trained = train(problem, weights, stepsizes, steps, watch)
+        trained = train(problem, weights, descent, steps, watch)
         loss, margin, norm, grad = (trained.rows[:, COLUMNS.index(name)] for name in names)
         slope = torch.full_like(loss, math.nan)
         return trained.steps, torch.stack([loss, margin, norm**2, grad**2, slope], 1).numpy()

@@ -49,7 +49,7 @@ def w1(runs: int = 32, m: int = 20, n: int = 4) -> Workload:
     etas = np.resize([1.0, 2, 5, 10, 15, 20, 30, 50], runs)
     seeds = [np.random.default_rng(r // 8).standard_normal((m, 2)) for r in range(runs)]
     head = np.repeat([1 / m, -1 / m], m // 2)
-    activation = LeakySoftplus(name="leaky_softplus", c=0.5)
+    activation = LeakySoftplus(c=0.5)
     return Workload(
         "W1", X, -X[:, 0] * X[:, 1], activation, head, [np.array(seeds)], m * etas, 2**16
     )
@@ -62,7 +62,7 @@ def w2(n: int, dtype: str) -> Workload:
     y = np.where(rng.random(n) < 0.5, 1.0, -1.0)
     W = np.repeat(rng.standard_normal((1, m, d)), 4, axis=0)
     head = np.repeat([1 / m, -1 / m], m // 2)
-    activation = LeakySoftplus(name="leaky_softplus", c=0.5)
+    activation = LeakySoftplus(c=0.5)
     stepsizes = m * np.array([25.0, 100, 200, 400])
     steps = 1024 if n <= 1000 else 512
     return _cast(Workload("W2", X, y, activation, head, [W], stepsizes, steps), dtype)
@@ -76,7 +76,7 @@ def w3(dtype: str = "float32") -> Workload:
     sizes = (d, 200, 200, 200, 1)
     layers = [rng.uniform(-1, 1, (1, b, a)) / math.sqrt(a) for a, b in pairwise(sizes)]
     weights = [np.repeat(layer, 2, axis=0) for layer in layers]
-    stepsizes, activation = np.array([0.2, 0.005]), GELU(name="gelu")
+    stepsizes, activation = np.array([0.2, 0.005]), GELU()
     return _cast(Workload("W3", X, y, activation, None, weights, stepsizes, 256), dtype)
 
 

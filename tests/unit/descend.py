@@ -49,6 +49,7 @@ def trained(
                 "dataset": experiment.dataset.key,
                 "model": experiment.model.label,
                 "activation": experiment.model.activation.label,
+                "loss_function": "logistic",
                 "descent": "gradient",
                 "policy": "constant",
                 "seed": seed,

@@ -1,13 +1,28 @@
 """Slow, obvious gradient descent by autograd, and small data sets, to test the engine against."""
 
 import math
+from functools import partial
 
 import torch
 
+from largestep.engine.descent import Descent
+from largestep.engine.problem import Problem
 from largestep.method.activations import ALL, Activation
+from largestep.method.directions.gradient import Gradient
+from largestep.method.losses.logistic import Logistic
+from largestep.method.policies.constant import Constant
 
-ACTIVATIONS = [kind(name=kind.model_fields["name"].annotation.__args__[0]) for kind in ALL]
+ACTIVATIONS = [kind() for kind in ALL]
+LOGISTIC = Logistic()
+
+#: A problem with the paper's loss.
+logistic_problem = partial(Problem, loss=LOGISTIC)
 LEAKY_SOFTPLUS = next(a for a in ACTIVATIONS if a.name == "leaky_softplus")
+
+
+def constant(stepsizes):
+    """Gradient descent with these stepsizes, one for each run."""
+    return Descent(Gradient(), [Constant(stepsize=float(step)) for step in stepsizes])
 
 
 def softplus(z):
@@ -19,6 +34,7 @@ _BASES = {
     "softplus": softplus,
     "gelu": _F.gelu,
     "silu": _F.silu,
+    "relu": torch.relu,
     "huberized_relu": lambda z, h: torch.where(
         z < 0, 0.0, torch.where(z < h, z * z / (2 * h), z - h / 2)
     ),

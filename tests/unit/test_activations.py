@@ -1,8 +1,16 @@
+import math
+
 import pytest
 import torch
 from obvious import ACTIVATIONS, phi
 
-from largestep.method.activations import GELU, HuberizedReLU, LeakyHuberizedReLU, LeakySoftplus
+from largestep.method.activations import (
+    GELU,
+    HuberizedReLU,
+    LeakyHuberizedReLU,
+    LeakySoftplus,
+    numerical_constants,
+)
 
 GRID = torch.linspace(-40, 40, 800_001, dtype=torch.float64)
 names = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
@@ -62,7 +70,19 @@ def test_constants_are_the_suprema(activation):
     # A divided difference of the slope is a mean of phi'', so never above its supremum.
     z = torch.linspace(-10, 10, 2_000_001, dtype=torch.float64)
     curvature = activation.value_and_slope(z)[1].diff().abs().max().item() / 1e-5
-    assert constants.curvature == pytest.approx(curvature, abs=1e-6)
+    if constants.curvature < math.inf:
+        assert constants.curvature == pytest.approx(curvature, abs=1e-6)
+    else:  # a jump of the slope: one divided by the grid's distance
+        assert curvature == pytest.approx((constants.lip - constants.alpha) / 1e-5)
+
+
+@names
+def test_constants_found_numerically_are_the_closed_forms(activation):
+    exact, found = activation.constants(), numerical_constants.constants(activation)
+    for name in ("kappa", "lip", "alpha"):
+        assert getattr(found, name) == pytest.approx(getattr(exact, name), abs=1e-9)
+    if exact.curvature < math.inf:  # where the slope jumps, no derivative shows it
+        assert found.curvature == pytest.approx(exact.curvature, abs=1e-9)
 
 
 def test_constants_follow_the_parameters():

@@ -12,7 +12,8 @@ from largestep.claims import activations, transition
 from largestep.claims.ledger import CLAIMS
 from largestep.claims.verdicts import Verdict
 from largestep.configuration.experiment import Flow
-from largestep.method.activations import ALL, Constants
+from largestep.method.activations import ALL
+from largestep.method.activations.constants import Constants
 from largestep.theory import bounds, thresholds
 from largestep.theory.hard_margin import hard_margin
 

@@ -1,8 +1,14 @@
 import pytest
 import torch
-from obvious import ACTIVATIONS, LEAKY_SOFTPLUS, random_data, signed_head
+from obvious import (
+    ACTIVATIONS,
+    LEAKY_SOFTPLUS,
+    constant,
+    logistic_problem,
+    random_data,
+    signed_head,
+)
 
-from largestep.engine.problem import Problem
 from largestep.engine.record import Watch
 from largestep.engine.training import train
 
@@ -26,14 +32,14 @@ def test_cuda_follows_the_cpu(kind, dtype):
     stepsizes = torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64)
     rows = {}
     for device in ("cpu", "cuda"):
-        problem = Problem(
+        problem = logistic_problem(
             X.to(device), y.to(device), activation, head if head is None else head.to(device)
         )
         watch = Watch(torch.full((3,), 0.1, dtype=torch.float64, device=device), 0.35, 1)
         on_device = [layer.to(device) for layer in weights]
         # Two trainings, so that graphs are captured at a point that is not the first.
-        half = train(problem, on_device, stepsizes.to(device), 50, watch)
-        rest = train(problem, on_device, stepsizes.to(device), 200, watch, start=half.state)
+        half = train(problem, on_device, constant(stepsizes), 50, watch)
+        rest = train(problem, on_device, constant(stepsizes), 200, watch, start=half.state)
         rows[device] = torch.cat([half.rows, rest.rows]).cpu()
     rtol = 1e-3 if dtype == torch.float32 else 1e-9
     torch.testing.assert_close(rows["cuda"], rows["cpu"], rtol=rtol, atol=rtol, equal_nan=True)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from obvious import constant, logistic_problem
 from project import TINY
 
 from largestep.configuration import reading
 from largestep.configuration.experiment import Experiment, Sharpness
 from largestep.engine import training
-from largestep.engine.problem import Problem
 from largestep.engine.record import Watch
 from largestep.graph import estimate
 from largestep.graph.dag import Graph
@@ -64,7 +64,7 @@ def test_a_step_takes_about_as_long_as_in_training(content):
     X, y = (torch.as_tensor(array, dtype=dtype) for array in (loaded.X, loaded.y))
     head = experiment.model.head
     head = None if head is None else torch.as_tensor(head, dtype=dtype)
-    problem = Problem(X, y, experiment.model.activation, head)
+    problem = logistic_problem(X, y, experiment.model.activation, head)
     weights = [
         torch.as_tensor(layer, dtype=dtype).repeat(found.runs, 1, 1)
         for layer in experiment.model.initial_layers(found.d, 0)
@@ -75,7 +75,7 @@ def test_a_step_takes_about_as_long_as_in_training(content):
 
     def train(count: int) -> float:
         begun = time.perf_counter()
-        training.train(problem, weights, stepsizes, count, watch)
+        training.train(problem, weights, constant(stepsizes), count, watch)
         return time.perf_counter() - begun
 
     train(1)

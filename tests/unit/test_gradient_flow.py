@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from obvious import ACTIVATIONS, LEAKY_SOFTPLUS, descend, loss_and_gradient, random_data, xor
+from obvious import (
+    ACTIVATIONS,
+    LEAKY_SOFTPLUS,
+    LOGISTIC,
+    descend,
+    logistic_problem,
+    loss_and_gradient,
+    random_data,
+    xor,
+)
 from scipy.special import wrightomega
 
 from largestep.configuration.experiment import Experiment
 from largestep.engine import gradient_flow
-from largestep.engine.problem import Problem
 from largestep.method.activations import HuberizedReLU
 from largestep.method.models import MLP, TwoLayer
 from largestep.results import flow_rows, tables
@@ -30,9 +38,9 @@ def flat(layers) -> np.ndarray:
     return torch.cat([torch.as_tensor(layer).ravel() for layer in layers]).numpy()
 
 
-def obvious_problem(model, X, y) -> Problem:
+def obvious_problem(model, X, y):
     head = None if model.head is None else torch.as_tensor(model.head)
-    return Problem(X, y, model.activation, head)
+    return logistic_problem(X, y, model.activation, head)
 
 
 def obvious_flow(problem, layers, time, steps) -> list[torch.Tensor]:
@@ -56,7 +64,7 @@ def obvious_flow(problem, layers, time, steps) -> list[torch.Tensor]:
 @pytest.mark.parametrize(("model", "data"), SETTINGS.values(), ids=SETTINGS)
 def test_the_gradient_is_that_of_the_obvious_loss_anywhere(model, data):
     problem, layers = obvious_problem(model, *data), initial(model, data[0])
-    landscape = gradient_flow.Landscape(model, *data, layers)
+    landscape = gradient_flow.Landscape(model, LOGISTIC, *data, layers)
     for scale in (1, -3, 0.1):  # not only at the weights that it was made with
         moved = [scale * layer for layer in layers]
         f, loss, gradients = loss_and_gradient(problem, moved)
@@ -69,7 +77,7 @@ def test_the_gradient_is_that_of_the_obvious_loss_anywhere(model, data):
 @pytest.mark.parametrize(("model", "data"), SETTINGS.values(), ids=SETTINGS)
 def test_weights_are_those_of_obvious_runge_kutta(model, data):
     problem, layers = obvious_problem(model, *data), initial(model, data[0])
-    landscape = gradient_flow.Landscape(model, *data, layers)
+    landscape = gradient_flow.Landscape(model, LOGISTIC, *data, layers)
     times = (0.0, 10.0, 100.0)
     path = gradient_flow.follow(landscape, flat(layers), times, 1e-10, 10**5)
     for (found, _), time in zip(path, times, strict=True):
@@ -90,7 +98,7 @@ def test_the_tolerance_is_kept_where_the_solution_is_known(tolerance):
     )
     X = y = torch.ones(1, dtype=torch.float64)
     layers, times = initial(model, X[None]), np.concatenate([[0], np.logspace(-3, 4, 50)])
-    landscape = gradient_flow.Landscape(model, X[None], y, layers)
+    landscape = gradient_flow.Landscape(model, LOGISTIC, X[None], y, layers)
     path = list(gradient_flow.follow(landscape, flat(layers), times, tolerance, 10**5))
     losses = np.array([landscape.measure(w)["loss"] for w, _ in path])
     exact = np.log1p(1 / wrightomega(1 + times / 2))
@@ -100,7 +108,7 @@ def test_the_tolerance_is_kept_where_the_solution_is_known(tolerance):
 def test_a_spent_budget_ends_the_flow_where_it_is():
     model, data = SETTINGS["mlp"]
     layers, times = initial(model, data[0]), np.linspace(0, 300, 40)
-    landscape = gradient_flow.Landscape(model, *data, layers)
+    landscape = gradient_flow.Landscape(model, LOGISTIC, *data, layers)
     whole = list(gradient_flow.follow(landscape, flat(layers), times, 1e-9, 10**6))
     part = list(gradient_flow.follow(landscape, flat(layers), times, 1e-9, 200))
     assert len(whole) == 40 and 1 < len(part) < 40

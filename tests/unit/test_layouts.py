@@ -5,7 +5,9 @@ import torch
 from obvious import (
     ACTIVATIONS,
     LEAKY_SOFTPLUS,
+    constant,
     forward,
+    logistic_problem,
     loss_and_gradient,
     random_data,
     signed_head,
@@ -13,8 +15,9 @@ from obvious import (
 
 from largestep.engine.compiled_loop import Loop
 from largestep.engine.first_layer import ByGram, ByWeights
-from largestep.engine.layouts import Perceptron, Separate, Stacked, TwoLayer, arrange
-from largestep.engine.problem import SCALARS, Problem
+from largestep.engine.layouts import Separate, Stacked, arrange
+from largestep.engine.networks import Perceptron, TwoLayer
+from largestep.engine.problem import SCALARS
 
 TWO_LAYER = {
     "two layers by weights": partial(TwoLayer, form=ByWeights),
@@ -28,6 +31,13 @@ STEPWISE = TWO_LAYER | PERCEPTRON
 LAYOUTS = {"loop": Loop} | STEPWISE
 
 
+def batched(kind, problem, weights, descent):
+    """All runs in one network, as on CUDA; or in one loop."""
+    if kind is Loop:
+        return Loop(problem, weights, descent)
+    return Stacked(kind, problem, weights, descent, size=len(descent))
+
+
 def parametrize(layouts):
     return pytest.mark.parametrize("kind", layouts.values(), ids=layouts)
 
@@ -35,9 +45,9 @@ def parametrize(layouts):
 def setting(kind, n=7, d=5, m=6, runs=3, activation=LEAKY_SOFTPLUS, dtype=torch.float64):
     """A problem with test data, weights (R, out, in) and stepsizes (R,)."""
     X, y = random_data(n + 4, d, dtype=dtype)
-    deep = getattr(kind, "func", kind) is Perceptron
+    deep = kind in PERCEPTRON.values() or kind is Perceptron
     head = None if deep else signed_head(m, dtype)
-    problem = Problem(X[:n], y[:n], activation, head, (X[n:], y[n:]))
+    problem = logistic_problem(X[:n], y[:n], activation, head, (X[n:], y[n:]))
     shapes = [(m, d), (m + 1, m), (1, m + 1)] if deep else [(m, d)]
     generator = torch.Generator().manual_seed(1)
     weights = [
@@ -52,7 +62,7 @@ def advanced(layout, runs, steps):
     """The scalars (steps + 1, 5, R) of the start and of `steps` steps."""
     series = torch.full((steps + 1, len(SCALARS), runs), torch.nan, dtype=torch.float64)
     layout.measure(series[0])
-    layout.advance(series[1:])
+    layout.advance(series)
     return series
 
 
@@ -60,7 +70,7 @@ def advanced(layout, runs, steps):
 @parametrize(LAYOUTS)
 def test_a_point_is_measured_as_autograd_does(kind, activation):
     problem, weights, stepsizes = setting(kind, activation=activation)
-    layout = kind(problem, weights, stepsizes)
+    layout = batched(kind, problem, weights, constant(stepsizes))
     scalars = advanced(layout, 3, 0)[0]
     for r in range(3):
         f, loss, gradients = loss_and_gradient(problem, [w[r] for w in weights])
@@ -82,8 +92,8 @@ def test_a_point_is_measured_as_autograd_does(kind, activation):
 @parametrize(TWO_LAYER)
 def test_the_compiled_pass_does_what_tensors_do_on_cuda(kind, activation):
     problem, weights, stepsizes = setting(kind, activation=activation)
-    compiled, tensors = (kind(problem, weights, stepsizes) for _ in range(2))
-    tensors.compiled = None
+    compiled, tensors = (batched(kind, problem, weights, constant(stepsizes)) for _ in range(2))
+    tensors.parts[0].compiled = None
     expected = advanced(tensors, 3, 10)
     torch.testing.assert_close(advanced(compiled, 3, 10), expected, rtol=1e-11, atol=1e-13)
     torch.testing.assert_close(compiled.outputs(), tensors.outputs(), rtol=1e-11, atol=1e-13)
@@ -94,9 +104,9 @@ def test_the_compiled_pass_does_what_tensors_do_on_cuda(kind, activation):
 @parametrize(LAYOUTS)
 def test_steps_and_test_outputs_follow_the_weights(kind):
     problem, weights, stepsizes = setting(kind)
-    layout = kind(problem, weights, stepsizes)
+    layout = batched(kind, problem, weights, constant(stepsizes))
     advanced(layout, 3, 30)
-    on_test = Problem(*problem.test, problem.activation, problem.head)
+    on_test = logistic_problem(*problem.test, problem.activation, problem.head)
     for r in range(3):
         layers = [w[r] for w in weights]
         for _ in range(30):
@@ -129,11 +139,11 @@ SHAPES = [
 def test_a_run_is_bitwise_the_same_in_every_grid(shape, dtype, kind):
     n, d, m = shape
     problem, weights, stepsizes = setting(kind, n, d, m, 37, dtype=dtype)
-    grid = arrange(problem, weights, stepsizes)
+    grid = arrange(problem, weights, constant(stepsizes))
     series = advanced(grid, 37, 20)
     for chosen in ([0], [36], [5, 1], [8, 9, 10], range(3, 20)):
         chosen = list(chosen)
-        layout = arrange(problem, [w[chosen].clone() for w in weights], stepsizes[chosen])
+        layout = arrange(problem, [w[chosen].clone() for w in weights], constant(stepsizes[chosen]))
         assert torch.equal(advanced(layout, len(chosen), 20), series[..., chosen])
         for found, layer in zip(layout.layers(), grid.layers(), strict=True):
             assert torch.equal(found, layer[chosen])
@@ -143,7 +153,9 @@ def test_a_run_is_bitwise_the_same_in_every_grid(shape, dtype, kind):
 @parametrize(LAYOUTS)
 def test_a_state_continues_exactly(kind):
     problem, weights, stepsizes = setting(kind)
-    whole, begun, continued = (kind(problem, weights, stepsizes) for _ in range(3))
+    whole, begun, continued = (
+        batched(kind, problem, weights, constant(stepsizes)) for _ in range(3)
+    )
     series = advanced(whole, 3, 20)
     advanced(begun, 3, 8)
     continued.load(begun.state())
@@ -152,7 +164,8 @@ def test_a_state_continues_exactly(kind):
 
 def test_the_shape_alone_chooses_the_layout():
     def chosen(kind, n, d, runs=2, **options):
-        layout = arrange(*setting(kind, n, d, runs=runs, **options))
+        problem, weights, stepsizes = setting(kind, n, d, runs=runs, **options)
+        layout = arrange(problem, weights, constant(stepsizes))
         part = layout.parts[0]
         return Loop if isinstance(part, Loop) else (type(part), type(part.first))
 
@@ -169,10 +182,10 @@ def test_the_shape_alone_chooses_the_layout():
 def test_a_diverging_run_leaves_the_others_alone(kind):
     problem, weights, stepsizes = setting(kind)
     several = Separate if kind is Loop else Stacked
-    alone = several(kind, problem, weights, stepsizes)
+    alone = several(kind, problem, weights, constant(stepsizes))
     series = advanced(alone, 3, 40)
     weights[0][1] = torch.inf
-    grid = several(kind, problem, weights, stepsizes)
+    grid = several(kind, problem, weights, constant(stepsizes))
     disturbed = advanced(grid, 3, 40)
     assert torch.equal(disturbed[..., [0, 2]], series[..., [0, 2]])
     assert not disturbed[1:, :, 1].isfinite().any()
@@ -182,12 +195,13 @@ def test_a_diverging_run_leaves_the_others_alone(kind):
 def test_what_a_step_leaves_behind_stays_in_place(kind):
     """A CUDA graph replays on the same memory."""
     problem, weights, stepsizes = setting(kind)
-    layout = kind(problem, weights, stepsizes)
+    layout = batched(kind, problem, weights, constant(stepsizes))
     advanced(layout, 3, 1)
+    (network,) = layout.parts
 
     def addresses():
         tensors = []
-        for value in [*vars(layout).values(), *vars(layout.first).values()]:
+        for value in [*vars(network).values(), *vars(network.first).values()]:
             tensors += value if isinstance(value, list) else [value]
         return [t.data_ptr() for t in tensors if isinstance(t, torch.Tensor)]
 

@@ -231,16 +231,11 @@ def test_the_demo_has_a_reference_of_all_its_runs():
 def test_training_here_agrees_with_it(name, tmp_path):
     kept = json.loads((ROOT / "docs/reference/demo.json").read_text())
     experiment = demo().experiments[name]
-    settings = experiment.train
     samples = (*experiment.dataset.points(), None, None)
-    seeds, steps = [settings.seeds[0]] * len(experiment.stepsizes), experiment.stepsizes
-    cpu = torch.device("cpu")
-    grid = Grid(
-        experiment.model, samples, seeds, steps, settings.steps, settings.dtype, False, 0, cpu, 1
-    )
-    keys = [str(k) for k in range(len(seeds))]
+    grid = Grid.of(experiment, samples, experiment.train.seeds[:1], torch.device("cpu"), 1)
+    keys = [str(k) for k in range(len(grid.seeds))]
     trained = train_grid(grid, keys, Store(tmp_path))
-    identity = run_rows.identify(name, experiment.dataset.key, grid, list(experiment.etas))
+    identity = run_rows.identify(name, experiment, grid)
     pairs, _ = compare(kept, run_rows.summaries(identity, grid, keys, trained))
-    assert len(pairs) == 9 * len(seeds)
+    assert len(pairs) == 9 * len(keys)
     assert not [pair for pair in pairs if not pair.agrees]

@@ -6,15 +6,16 @@ import torch
 from obvious import (
     ACTIVATIONS,
     LEAKY_SOFTPLUS,
+    constant,
     descend,
     five_points,
+    logistic_problem,
     random_data,
     signed_head,
     xor,
 )
 
 from largestep.engine import training
-from largestep.engine.problem import Problem
 from largestep.engine.record import Watch
 from largestep.engine.training import COLUMNS, train
 from largestep.results import train_job
@@ -36,7 +37,7 @@ def grid(problem, runs, depth=1, width=6, seed=0):
 def trained(problem, weights, stepsizes, steps, threshold=math.nan, order=1, **options):
     stepsizes = torch.tensor(stepsizes, dtype=torch.float64)
     watch = Watch(torch.full_like(stepsizes, threshold), 0.35, order)
-    return train(problem, weights, stepsizes, steps, watch, **options)
+    return train(problem, weights, constant(stepsizes), steps, watch, **options)
 
 
 def columns(result, name):
@@ -64,19 +65,19 @@ def check_against_autograd(problem, weights, stepsizes, steps, rtol=1e-9):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
 def test_xor_with_every_activation(activation):
-    problem = Problem(*xor(), activation, signed_head(6))
+    problem = logistic_problem(*xor(), activation, signed_head(6))
     check_against_autograd(problem, grid(problem, 2), [6.0, 60.0], 300)
 
 
 def test_xor_as_in_the_paper_for_ten_thousand_steps():
-    problem = Problem(*xor(), LEAKY_SOFTPLUS, signed_head(20))
+    problem = logistic_problem(*xor(), LEAKY_SOFTPLUS, signed_head(20))
     weights = grid(problem, 1, width=20)
     check_against_autograd(problem, weights, [20 * 30.0], 10_000)
 
 
 def figure_4(steps):
     head = torch.tensor([0.5, -0.5], dtype=torch.float64)
-    problem = Problem(*five_points(), LEAKY_SOFTPLUS, head)
+    problem = logistic_problem(*five_points(), LEAKY_SOFTPLUS, head)
     check_against_autograd(problem, [torch.zeros(1, 2, 3).double()], [3.0], steps)
 
 
@@ -94,21 +95,21 @@ def test_figure_4_at_full_length():
 )
 def test_two_layer_nets_of_every_shape(shape):
     n, d, m = shape
-    problem = Problem(*random_data(n, d), LEAKY_SOFTPLUS, signed_head(m))
+    problem = logistic_problem(*random_data(n, d), LEAKY_SOFTPLUS, signed_head(m))
     check_against_autograd(problem, grid(problem, 2, width=m), [m * 2.0, m * 40.0], 300)
 
 
 @pytest.mark.parametrize("d", [12, 40], ids=["by weights", "by Gram"])
 def test_a_multilayer_perceptron(d):
-    problem = Problem(*random_data(30, d), ACTIVATIONS[2])
+    problem = logistic_problem(*random_data(30, d), ACTIVATIONS[2])
     check_against_autograd(problem, grid(problem, 2, depth=3, width=9), [0.1, 0.5], 300)
 
 
 def test_float32_follows_float64_for_a_while():
     X, y = random_data(60, 40)
-    problem = Problem(X, y, LEAKY_SOFTPLUS, signed_head(8))
+    problem = logistic_problem(X, y, LEAKY_SOFTPLUS, signed_head(8))
     weights = grid(problem, 2, width=8)
-    single = Problem(X.float(), y.float(), LEAKY_SOFTPLUS, signed_head(8, torch.float32))
+    single = logistic_problem(X.float(), y.float(), LEAKY_SOFTPLUS, signed_head(8, torch.float32))
     expected = trained(problem, weights, [4.0, 8.0], 200)
     found = trained(single, [w.float() for w in weights], [4.0, 8.0], 200)
     torch.testing.assert_close(columns(found, "loss"), columns(expected, "loss"), rtol=1e-5, atol=0)
@@ -116,20 +117,20 @@ def test_float32_follows_float64_for_a_while():
 
 def settings_of(kind):
     if kind == "xor":
-        problem = Problem(*xor(), LEAKY_SOFTPLUS, signed_head(6), xor())
+        problem = logistic_problem(*xor(), LEAKY_SOFTPLUS, signed_head(6), xor())
         return problem, grid(problem, 5), [6.0, 60, 120, 180, 12]
     if kind == "direct":
-        problem = Problem(
+        problem = logistic_problem(
             *random_data(2000, 20), LEAKY_SOFTPLUS, signed_head(14), random_data(9, 20, 1)
         )
         return problem, grid(problem, 5, width=14), [14.0, 140, 28, 56, 7]
     if kind == "gram":
-        problem = Problem(
+        problem = logistic_problem(
             *random_data(150, 100), LEAKY_SOFTPLUS, signed_head(40), random_data(9, 100, 1)
         )
         return problem, grid(problem, 5, width=40), [40.0, 400, 80, 160, 20]
     d = 12 if kind == "mlp" else 40
-    problem = Problem(
+    problem = logistic_problem(
         *random_data(30, d, dtype=torch.float32),
         ACTIVATIONS[2],
         test=random_data(9, d, 1, torch.float32),
@@ -208,7 +209,7 @@ def test_a_grid_too_large_for_memory_is_split(kind, monkeypatch):
 
 
 def test_divergence_is_a_result_and_stays_in_its_run():
-    problem = Problem(*random_data(30, 12), ACTIVATIONS[2])
+    problem = logistic_problem(*random_data(30, 12), ACTIVATIONS[2])
     weights = grid(problem, 2, depth=3, width=9)
     result = trained(problem, weights, [0.1, 1e20], 100)
     assert result.running["diverged_step"][0] == -1
@@ -221,7 +222,7 @@ def test_divergence_is_a_result_and_stays_in_its_run():
 def test_a_frozen_run_is_noticed(dtype):
     """Late in a large-stepsize run the update falls under the rounding unit of the weights."""
     X, y = (t.to(dtype) for t in xor())
-    problem = Problem(X, y, LEAKY_SOFTPLUS, signed_head(20, dtype))
+    problem = logistic_problem(X, y, LEAKY_SOFTPLUS, signed_head(20, dtype))
     weights = [w.clone() for w in grid(problem, 2, width=20)]
     result = trained(problem, weights, [20 * 20.0, 20 * 1e6], 2000)
     moving = columns(result, "moving_fraction")
@@ -231,7 +232,7 @@ def test_a_frozen_run_is_noticed(dtype):
 
 
 def test_neuron_margins():
-    problem = Problem(*five_points(), LEAKY_SOFTPLUS, torch.tensor([0.5, -0.5]).double())
+    problem = logistic_problem(*five_points(), LEAKY_SOFTPLUS, torch.tensor([0.5, -0.5]).double())
     weights = grid(problem, 2, width=2)
     result = trained(problem, weights, [3.0, 1.0], 0, neurons=True)
     for r in range(2):
@@ -258,6 +259,6 @@ def test_cosine_to_half_and_test_accuracy():
     steps = torch.tensor(result.steps)
     recorded = columns(result, "cosine_to_half")[:, 0].isfinite()
     assert steps[recorded].tolist() == [2, 4, 8, 16, 32, 64]
-    on_test = Problem(*problem.test, problem.activation, problem.head)
+    on_test = logistic_problem(*problem.test, problem.activation, problem.head)
     expected = trained(on_test, [points[64][None]], [1.0], 0)
     assert columns(result, "test_accuracy")[-1, 0] == columns(expected, "train_accuracy")[0, 0]

@@ -16,7 +16,7 @@ rule claims:
         "../../envs/environment.yaml"
     params:
         config=graph.judged,
-        code=fingerprint("stages.claims"),
+        code=graph.claims_code,
     message:
         "Judging the claims"
     shell:

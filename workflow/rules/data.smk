@@ -14,7 +14,7 @@ rule dataset:
     params:
         spec=graph.dataset_spec,
         root=graph.root,
-        code=fingerprint("stages.dataset"),
+        code=graph.dataset_code,
     message:
         "Data set {wildcards.dataset}"
     shell:

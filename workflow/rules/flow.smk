@@ -23,7 +23,7 @@ rule flow:
     params:
         spec=graph.flow_spec,
         device=lambda wildcards: graph.config.device_of(wildcards.experiment),
-        code=fingerprint("stages.flow"),
+        code=graph.code_of("stages.flow"),
     message:
         "Gradient flow of {wildcards.experiment}, seed {wildcards.job}"
     shell:

@@ -24,7 +24,7 @@ rule sharpness:
     params:
         spec=graph.sharpness_spec,
         device=lambda wildcards: graph.config.device_of(wildcards.experiment),
-        code=fingerprint("stages.sharpness"),
+        code=graph.code_of("stages.sharpness"),
     message:
         "Sharpness of {wildcards.experiment}, seed {wildcards.job}"
     shell:

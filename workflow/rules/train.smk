@@ -28,7 +28,7 @@ rule train:
         seeds=graph.seeds,
         device=lambda wildcards: graph.config.device_of(wildcards.experiment),
         threads=graph.config.threads,
-        code=fingerprint("stages.train"),
+        code=graph.code_of("stages.train"),
     message:
         "Training {wildcards.experiment}, seed {wildcards.job}"
     shell:

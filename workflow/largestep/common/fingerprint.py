@@ -16,6 +16,14 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 PINS = PACKAGE.parents[1] / "envs" / "constraints.txt"
 
+#: Modules that only list parts. What a run uses of them is named by its configuration instead
+#: (`Part.modules`), so that a new part changes the fingerprint of nothing that exists.
+REGISTRIES = {
+    "largestep.data",
+    *(f"largestep.method.{kind}" for kind in ("activations", "directions", "losses")),
+    *(f"largestep.method.{kind}" for kind in ("models", "policies")),
+}
+
 #: Rooms and modules.
 EXEMPT = ("largestep.configuration", "largestep.stages.command", "largestep.stages.progress")
 
@@ -24,7 +32,8 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
 
 
 def fingerprint(*modules: str) -> str:
-    """Fingerprint of modules of this package, such as "stages.train"."""
+    """Fingerprint of modules of this package, such as "stages.train"; `Part.modules` adds those
+    of the parts that a configuration chooses."""
     ours, libraries = closure(*(f"largestep.{module}" for module in modules))
     pinned = _pins(PINS)
     digest = hashlib.sha256()
@@ -35,12 +44,17 @@ def fingerprint(*modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def closure(*modules: str) -> tuple[set[str], set[str]]:
-    """Modules of this package that `modules` use, themselves included, and libraries."""
+def closure(*modules: str, registries: bool = False) -> tuple[set[str], set[str]]:
+    """Modules of this package that `modules` use, themselves included, and libraries.
+
+    registries: also all parts that could be chosen, used or not.
+    """
     ours, libraries, waiting = set(), set(), list(modules)
     while waiting:
         module = waiting.pop()
-        if module in ours or any(f"{module}.".startswith(f"{exempt}.") for exempt in EXEMPT):
+        if module in ours or (module in REGISTRIES and not registries):
+            continue
+        if any(f"{module}.".startswith(f"{exempt}.") for exempt in EXEMPT):
             continue
         ours.add(module)
         for name in _imports(module):

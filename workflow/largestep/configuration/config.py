@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from largestep.common.part import Part
-from largestep.configuration.experiment import Device, Experiment, Figure, Name, Text
+from largestep.configuration.experiment import Experiment, Figure, Name, Text
+from largestep.configuration.train import Device
 from largestep.configuration.variants import completed
 
 

@@ -8,61 +8,13 @@ from pydantic import Field, model_validator
 
 from largestep.common.part import Part
 from largestep.configuration.panels import PANELS
+from largestep.configuration.train import Train
 from largestep.data import AnyDataset
 from largestep.method.models import AnyModel
+from largestep.method.policies.policy import Policy
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-Positive = Annotated[float, Field(gt=0)]
-Grid = Annotated[tuple[Positive, ...], Field(strict=False, min_length=1, max_length=20_000)]
-Seeds = Annotated[
-    tuple[Annotated[int, Field(ge=0, lt=2**63)], ...],
-    Field(strict=False, min_length=1, max_length=20_000),
-]
 Text = Annotated[str, Field(max_length=2000)]
-Device = Literal["auto", "cpu", "cuda"]
-
-
-class Record(Part):
-    """What is kept of a trajectory beyond the scalars that are always kept."""
-
-    neurons: bool = Field(False, description="each neuron's own margin and norm (two_layer)")
-    snapshots: Literal[0, 1, 2, 4, 8, 16, 32, 64] = Field(
-        0, description="weights kept, per decade of steps; `sharpness` is computed there"
-    )
-
-
-class Train(Part):
-    """Full-batch gradient descent over a grid of stepsizes, once per seed."""
-
-    eta: Grid | None = Field(None, description="stepsizes eta; the step taken is width * eta")
-    stepsize: Grid | None = Field(None, description="the steps taken (eta_tilde)")
-    seeds: Seeds = Field(description="seeds of the initial weights")
-    seeds_per_job: int = Field(1, ge=1, le=20_000, description="seeds trained in one batch")
-    steps: int = Field(ge=1, le=10**9, description="number of updates T")
-    dtype: Literal["float32", "float64"] = Field("float64", description="of weights and data")
-    device: Device | None = Field(None, description="overrides the top-level device")
-    record: Record = Field(Record(), description="what else to keep")
-
-    @model_validator(mode="after")
-    def _one_grid(self):
-        if (self.eta is None) == (self.stepsize is None):
-            raise ValueError("stepsize: give exactly one of eta and stepsize")
-        for key in ("eta", "stepsize", "seeds"):
-            values = getattr(self, key) or ()
-            if len(set(values)) < len(values):
-                twice = next(v for v in values if values.count(v) > 1)
-                raise ValueError(f"{key}: values must differ (got {twice:g} more than once)")
-        return self
-
-    @cached_property
-    def jobs(self) -> dict[str, tuple[int, ...]]:
-        """Seeds of each train job, by the name that its files carry.
-
-        "3", "0-4" for consecutive seeds, "1_5_7" for others, "1_and_99_more" where that were long.
-        """
-        size = self.seeds_per_job
-        groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
-        return {_job_name(group): group for group in groups}
 
 
 class Sharpness(Part):
@@ -125,11 +77,14 @@ class Experiment(Part):
 
     @model_validator(mode="after")
     def _consistent(self):
-        two_layer = self.model.kind == "two_layer"
-        if self.train.eta is not None and not two_layer:
+        if self.train.eta is not None and self.model.stepsize_per_eta is None:
             raise ValueError("train.eta: only a two_layer model has eta; give stepsize")
-        if self.train.record.neurons and not two_layer:
+        if self.train.record.neurons and self.model.head is None:
             raise ValueError("train.record.neurons: only a two_layer model has neuron margins")
+        if self.flow is not None and not (
+            self.train.direction.plain and self.train.policy.constant
+        ):
+            raise ValueError("flow: is the limit of gradient descent with constant stepsizes alone")
         if self.sharpness is not None and not self.train.record.snapshots:
             raise ValueError("sharpness: needs train.record.snapshots (got 0)")
         if lack := self.lack(self.figure.panels):
@@ -153,17 +108,19 @@ class Experiment(Part):
         return None
 
     @property
-    def grid(self) -> tuple[str, tuple[float, ...]]:
-        """The stepsizes as they are given: the key, eta or stepsize, and its values."""
-        key = "stepsize" if self.train.eta is None else "eta"
-        return key, getattr(self.train, key)
+    def grid(self) -> tuple[str, tuple[float | None, ...]]:
+        """The grid as it is given: its key (eta, stepsize, policy.shrink, ...) and its values."""
+        return self.train.values
+
+    @cached_property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policy of every run of a seed, in the order configured."""
+        return self.train.policies(self.model.stepsize_per_eta)
 
     @property
-    def stepsizes(self) -> tuple[float, ...]:
-        """The steps taken, eta_tilde, in the order configured."""
-        if self.train.stepsize is not None:
-            return self.train.stepsize
-        return tuple(self.model.stepsize_per_eta * eta for eta in self.train.eta)
+    def stepsizes(self) -> tuple[float | None, ...]:
+        """The effective stepsizes eta_tilde in that order; None for a policy that has none."""
+        return tuple(getattr(policy, "stepsize", None) for policy in self.policies)
 
     @property
     def etas(self) -> tuple[float | None, ...]:
@@ -171,15 +128,4 @@ class Experiment(Part):
         if self.train.eta is not None:
             return self.train.eta
         factor = self.model.stepsize_per_eta
-        return tuple(step / factor if factor else None for step in self.stepsizes)
-
-
-def _job_name(seeds: tuple[int, ...]) -> str:
-    if len(seeds) == 1:
-        return str(seeds[0])
-    consecutive = seeds == tuple(range(seeds[0], seeds[0] + len(seeds)))
-    if consecutive:
-        return f"{seeds[0]}-{seeds[-1]}"
-    # A name is unique among the jobs of an experiment, since no two share their first seed.
-    name = "_".join(map(str, seeds))
-    return name if len(name) <= 64 else f"{seeds[0]}_and_{len(seeds) - 1}_more"
+        return tuple(step / factor if factor and step else None for step in self.stepsizes)

@@ -17,6 +17,10 @@ _SAID = {
 }
 
 
+#: Keys under which a part is chosen from several kinds.
+_CHOSEN = ("dataset", "model", "activation", "loss", "direction", "policy")
+
+
 def explain(error: ValidationError) -> str:
     """The first mistake, in one line: key, what would be right, what was given."""
     mistakes = error.errors(include_url=False)
@@ -50,7 +54,7 @@ def _place(location: tuple) -> str:
     """The dotted key; drops the tags that pydantic puts where it chose from a union."""
     place = ""
     for before, part in pairwise(("", *location)):
-        if before in ("dataset", "model", "activation") and part != "name":
+        if before in _CHOSEN and part != "name":
             continue
         if isinstance(part, str) and (part.startswith("function-") or "[" in part):
             continue

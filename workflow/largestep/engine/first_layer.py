@@ -16,7 +16,10 @@ from largestep.engine.products import Product, multiply
 
 
 class _FirstLayer:
-    """iterate: the tensor that moves, by -stepsize * change."""
+    """iterate: the tensor that gradient descent moves, by -stepsize * change.
+
+    moved: all tensors that a step reads or changes.
+    """
 
     iterate: Tensor
     change: Tensor
@@ -42,8 +45,11 @@ class ByWeights(_FirstLayer):
     def backward(self) -> Iterator[Product]:
         yield Product(self.D, self.problem.X, self.change)
 
-    def update(self, stepsizes: Tensor) -> None:
-        self.iterate.addcmul_(self.change, stepsizes, value=-1)
+    def descend(self, factor: Tensor) -> None:
+        self.iterate.addcmul_(self.change, factor, value=-1)
+
+    def moved(self) -> list[Tensor]:
+        return [self.iterate, self.change]
 
     def test_Z(self) -> Tensor:
         return torch.matmul(self.iterate, self.problem.test[0].T)
@@ -93,9 +99,12 @@ class ByGram(_FirstLayer):
     def backward(self) -> Iterator[Product]:
         yield Product(self.D, self.problem.gram, self.change)
 
-    def update(self, stepsizes: Tensor) -> None:
-        self.Z.addcmul_(self.change, stepsizes, value=-1)
-        self.C.addcmul_(self.D, stepsizes)
+    def descend(self, factor: Tensor) -> None:
+        self.Z.addcmul_(self.change, factor, value=-1)
+        self.C.addcmul_(self.D, factor)
+
+    def moved(self) -> list[Tensor]:
+        return [self.Z, self.C, self.D, self.change]
 
     @cached_property
     def _test_Z0(self) -> Tensor:

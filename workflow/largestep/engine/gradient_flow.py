@@ -8,9 +8,10 @@ from scipy.integrate import RK45
 from torch import Tensor
 
 from largestep.engine.first_layer import ByWeights
-from largestep.engine.layouts import network
+from largestep.engine.networks import network
 from largestep.engine.problem import SCALARS, Problem
-from largestep.method.models import AnyModel
+from largestep.method.losses.loss import Loss
+from largestep.method.models.model import Model
 
 
 class Landscape:
@@ -19,28 +20,28 @@ class Landscape:
     X (n, d) and y (n,): float64 tensors on one device; `initial`: an (out, in) array per layer.
     """
 
-    def __init__(self, model: AnyModel, X: Tensor, y: Tensor, initial: Sequence[np.ndarray]):
-        head = None if model.head is None else torch.as_tensor(model.head).to(X)
+    def __init__(
+        self, model: Model, loss: Loss, X: Tensor, y: Tensor, initial: Sequence[np.ndarray]
+    ):
         weights = [torch.as_tensor(layer).to(X)[None] for layer in initial]
         self.shapes = [layer.shape for layer in weights]
-        problem = Problem(X, y, model.activation, head)
-        stepsizes = torch.ones(1, dtype=X.dtype, device=X.device)
+        problem = Problem.of(model, loss, X, y)
         # Its iterate is the weights, whatever the size of the data.
-        self.layout = network(problem)(problem, weights, stepsizes, ByWeights)
+        self.network = network(problem)(problem, weights, ByWeights)
         self.scalars = X.new_empty(len(SCALARS), 1)
 
     def measure(self, w: np.ndarray) -> dict[str, float]:
         """The engine's scalars (problem.SCALARS) at w."""
         parts = torch.as_tensor(w).split([shape.numel() for shape in self.shapes])
         layers = [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
-        self.layout.load({f"layer{k}": layer for k, layer in enumerate(layers)})
-        self.layout.measure(self.scalars)
+        self.network.load({f"layer{k}": layer for k, layer in enumerate(layers)})
+        self.network.measure(self.scalars)
         return dict(zip(SCALARS, self.scalars[:, 0].tolist(), strict=True))
 
     def gradient(self, w: np.ndarray) -> np.ndarray:
         """grad L(w), (P,)."""
         self.measure(w)
-        return torch.cat([layer.flatten() for layer in self.layout.gradients()]).cpu().numpy()
+        return torch.cat([layer.flatten() for layer in self.network.gradients()]).cpu().numpy()
 
 
 def follow(

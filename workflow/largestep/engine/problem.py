@@ -1,14 +1,16 @@
 """What is trained, data and network, and what of it is measured at every step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from largestep.engine import products
-from largestep.method.activations import Activation
+from largestep.method.activations.activation import Activation
+from largestep.method.losses.loss import Loss
 
-#: Scalars of the current point, in this order; slope = mean_i |l'(y_i f_i)|.
+#: Scalars of the current point, in this order; slope = mean_i -l'(y_i f_i).
 SCALARS = ("loss", "margin", "squared_norm", "squared_grad_norm", "slope")
 
 
@@ -17,7 +19,8 @@ class Problem:
     """A data set and a network without its weights; all tensors share device and dtype.
 
     X: (n, d); y: (n,) of -1 and +1; test: the same pair for test data, or None.
-    head: (m,) fixed output weights of a two-layer net, or None where the last layer is trained.
+    head: (m,) fixed output weights of a two-layer net, or None where the last layer is trained;
+    output_scale: the fixed factor of such a last layer.
     """
 
     X: Tensor
@@ -25,6 +28,20 @@ class Problem:
     activation: Activation
     head: Tensor | None = None
     test: tuple[Tensor, Tensor] | None = None
+    output_scale: float = 1.0
+    loss: Loss = field(kw_only=True)
+
+    @classmethod
+    def of(cls, model, loss: Loss, X: Tensor, y: Tensor, test=None) -> "Problem":
+        """A model (`method.models`) and a loss on a data set."""
+        head = None if model.head is None else torch.as_tensor(model.head).to(X)
+        scale = model.output_scale
+        return cls(X, y, model.activation, head, test, output_scale=scale, loss=loss)
+
+    @cached_property
+    def compilable(self) -> bool:
+        """Whether activation and loss have compiled code."""
+        return self.activation.scalar() is not None and self.loss.scalar() is not None
 
     @cached_property
     def gram(self) -> Tensor:

@@ -54,11 +54,14 @@ class Watch:
 
 
 class Running:
-    """Per-run quantities over all steps so far; every tensor is (R,)."""
+    """Per-run quantities over all steps so far; every tensor is (R,).
 
-    def __init__(self, watch: Watch, stepsizes: Tensor, n: int, eps: float):
+    stepsizes: the constant ones, (R,), for the descent ratio, which is nan without them.
+    """
+
+    def __init__(self, watch: Watch, stepsizes: Tensor | None, n: int, eps: float):
         self.watch, self.stepsizes, self.n, self.eps = watch, stepsizes, n, eps
-        runs, device = len(stepsizes), stepsizes.device
+        runs, device = len(watch.stable_threshold), watch.stable_threshold.device
 
         def full(value, dtype=torch.float64):
             return torch.full((runs,), value, dtype=dtype, device=device)
@@ -133,7 +136,8 @@ class Running:
         self._extreme("largest_loss_rise", torch.maximum, -fall / loss_before, stable)
         growth = (squared_norm / squared_norm_before).sqrt() - 1
         self._extreme("smallest_norm_growth", torch.minimum, growth, stable)
-        ratio = fall / (self.stepsizes * squared_grad_before)
+        stepsizes = torch.nan if self.stepsizes is None else self.stepsizes
+        ratio = fall / (stepsizes * squared_grad_before)
         self._extreme("smallest_descent_ratio", torch.minimum, ratio, stable)
         state["last"] = scalars[-1].T.clone()
         return sums

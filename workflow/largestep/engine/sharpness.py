@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from largestep.method.models import AnyModel
+from largestep.method.losses.loss import Loss
+from largestep.method.models.model import Model
 
 #: Weights up to which the whole matrix is made: a tiny network's, exact and cheap.
 WHOLE = 128
@@ -14,14 +15,14 @@ _BASIS = 8
 
 
 class Hessian:
-    """The Hessian of the logistic loss at one point, as a linear map of flat weights.
+    """The Hessian of the mean loss at one point, as a linear map of flat weights.
 
     X (n, d) and y (n,); layers: one (out, in) tensor per trained layer; all in one dtype, on one
     device. What does not depend on the vector is kept: a product then takes half the time of
     automatic differentiation, and a batch of vectors is one call.
     """
 
-    def __init__(self, model: AnyModel, X: Tensor, y: Tensor, layers: list[Tensor]):
+    def __init__(self, model: Model, loss: Loss, X: Tensor, y: Tensor, layers: list[Tensor]):
         self.shapes = [layer.shape for layer in layers]
         self.size = sum(layer.numel() for layer in layers)
         self.matrices = list(layers)
@@ -32,15 +33,19 @@ class Hessian:
             Z = (self.inputs[-1] @ matrix.T).requires_grad_()
             value = model.activation.value(Z)
             (slope,) = torch.autograd.grad(value.sum(), Z, create_graph=True)
-            (curvature,) = torch.autograd.grad(slope.sum(), Z)
+            curvature = torch.zeros_like(slope)
+            if slope.requires_grad:  # not where phi is piecewise linear
+                (curvature,) = torch.autograd.grad(slope.sum(), Z)
             self.inputs.append(value.detach())
             self.slopes.append(slope.detach())
             curvatures.append(curvature)
 
-        wrong = (-y * (self.inputs[-1] @ self.matrices[-1].T)[:, 0]).sigmoid() / len(y)
-        self.loss_curvature = (wrong * (1 - len(y) * wrong))[:, None]
+        scale = model.output_scale
+        q = y * (scale * (self.inputs[-1] @ self.matrices[-1].T)[:, 0])
+        slope, curvature = loss.derivatives(q)
+        self.loss_curvature = (scale**2 * curvature)[:, None]
         # dL/dZ of every layer, from the last; and dL/d(phi(Z)) phi''(Z).
-        self.pulls, self.bends = [(-y * wrong)[:, None]], []
+        self.pulls, self.bends = [(-y * (scale * slope))[:, None]], []
         for k in reversed(range(len(curvatures))):
             behind = self.pulls[0] @ self.matrices[k + 1]
             self.pulls.insert(0, behind * self.slopes[k])

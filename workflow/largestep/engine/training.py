@@ -1,4 +1,4 @@
-"""Full-batch gradient descent on the logistic loss: a whole grid of runs as one tensor program.
+"""Full-batch training: a whole grid of runs as one tensor program.
 
 The engine knows nothing of files, theory or figures. A layout (layouts.py) advances all runs by
 one step; `train` drives it and keeps the record. Nothing is read back from the device inside
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from largestep.engine.descent import Descent
 from largestep.engine.layouts import Layout, arrange
 from largestep.engine.problem import SCALARS, Problem
 from largestep.engine.record import Running, Watch, row_steps, snapshot_steps
@@ -30,6 +31,9 @@ COLUMNS = (
     "train_accuracy",
     "test_accuracy",
     "moving_fraction",
+    "time",
+    "last_stepsize",
+    "evaluations",
 )
 
 _MEANS = slice(COLUMNS.index("running_mean_loss"), COLUMNS.index("running_mean_slope") + 1)
@@ -64,7 +68,7 @@ class Trained:
 def train(
     problem: Problem,
     weights: list[Tensor],
-    stepsizes: Tensor,
+    descent: Descent,
     steps: int,
     watch: Watch,
     *,
@@ -73,18 +77,19 @@ def train(
     progress: Callable[[int], None] = lambda step: None,
     start: dict[str, Tensor] | None = None,
 ) -> Trained:
-    """Gradient descent w <- w - stepsize * grad L(w), `steps` times, for R runs at once.
+    """`steps` steps w <- w - eta_t u_t of R runs at once, u_t and eta_t as their descent has it.
 
     weights: initial weights, one (R, out, in) tensor per layer, in the problem's dtype.
-    stepsizes: (R,) float64, the steps taken. start: the `state` of an earlier result whose
-    runs continue; rows then begin at its step. snapshots: how many per decade of steps, or none.
+    start: the `state` of an earlier result whose runs continue; rows then begin at its step.
+    snapshots: how many per decade of steps, or none.
     `progress` hears the step now and then.
     """
     first = int(start["step"][0]) if start else 0
-    targets, runs = row_steps(first, steps), len(stepsizes)
+    targets, runs = row_steps(first, steps), len(descent)
     kept = snapshot_steps(first, steps, snapshots)
-    rows = stepsizes.new_empty(len(targets), len(COLUMNS), runs)
-    count = max(1, _memory(stepsizes.device) // _bytes_per_run(problem, weights))
+    device = problem.X.device
+    rows = torch.empty(len(targets), len(COLUMNS), runs, dtype=torch.float64, device=device)
+    count = max(1, _memory(device) // _bytes_per_run(problem, weights))
     done = []
     for begin in range(0, runs, count):
         part = slice(begin, begin + count)
@@ -92,7 +97,7 @@ def train(
             _train(
                 problem,
                 [layer[part] for layer in weights],
-                stepsizes[part],
+                descent.part(part),
                 targets,
                 replace(watch, stable_threshold=watch.stable_threshold[part]),
                 rows[..., part],
@@ -108,17 +113,18 @@ def train(
     return Trained(targets, rows, _joined(running), details, kept, layers, _joined(states))
 
 
-def _train(problem, weights, stepsizes, targets, watch, rows, neurons, kept, progress, start):
+def _train(problem, weights, descent, targets, watch, rows, neurons, kept, progress, start):
     """`train` for runs that fit into memory together: fills `rows` and returns the running
     quantities, the neurons' (or None), the weights at the steps in `kept`, and the state."""
-    layout = arrange(problem, weights, stepsizes)
+    layout = arrange(problem, weights, descent)
+    stepsizes = descent.stepsizes(problem.X.device)
     running = Running(watch, stepsizes, len(problem.y), torch.finfo(problem.X.dtype).eps)
     if start:
         layout.load(start)
         running.load(start)
 
-    length = max(32, _STRETCH // len(stepsizes)) + 1
-    series = rows.new_empty(length, len(SCALARS), len(stepsizes))
+    length = max(32, _STRETCH // len(descent)) + 1
+    series = rows.new_empty(length, len(SCALARS), len(descent))
     step = int(start["step"][0]) if start else 0
     filled, waiting, details, snapshots, pace = 0, [], [], [], 1.0
 
@@ -146,13 +152,14 @@ def _train(problem, weights, stepsizes, targets, watch, rows, neurons, kept, pro
                 digest()
             count = min(target - step, len(series) - 1 - filled, max(1, int(_BREATH / pace)))
             begun = time.perf_counter()
-            layout.advance(series[filled + 1 : filled + count + 1])
+            layout.advance(series[filled : filled + count + 1])
             pace = (time.perf_counter() - begun) / count
             filled += count
             step += count
             progress(step)
         power_of_two = step > 1 and step & (step - 1) == 0
-        _observe(problem, layout, series[filled], watch.order, half if power_of_two else None, row)
+        earlier = half if power_of_two else None
+        _observe(problem, layout, series[filled], step, watch.order, earlier, row)
         waiting.append((row, filled, step))
         if neurons:
             details.append(_neurons(problem, layout.layers()[0]))
@@ -163,7 +170,7 @@ def _train(problem, weights, stepsizes, targets, watch, rows, neurons, kept, pro
     digest()
 
     state = layout.state() | running.state | {f"half_{name}": half[name] for name in half}
-    state["step"] = torch.full_like(stepsizes, step, dtype=torch.int64)
+    state["step"] = torch.full((len(descent),), step, device=problem.X.device)
     total = running.copy()
     total.digest(series[:1], step)
     details = torch.stack(details) if neurons else None
@@ -175,6 +182,7 @@ def _observe(
     problem: Problem,
     layout: Layout,
     scalars: Tensor,
+    step: int,
     order: int,
     half: dict[str, Tensor] | None,
     row: Tensor,
@@ -202,8 +210,8 @@ def _observe(
         "cosine_to_half": cosine,
         "train_accuracy": _accuracy(layout.outputs(), problem.y),
         "test_accuracy": test_accuracy,
-        "moving_fraction": layout.moving(),
-    }
+        "moving_fraction": layout.moving(scalars),
+    } | layout.pace(step)
     torch.stack([values[name] for name in COLUMNS], out=row)
 
 

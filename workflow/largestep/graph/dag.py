@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -277,9 +277,23 @@ class Graph:
         """For the caption in Snakemake's own report."""
         return self._figure(wildcards).model_dump(exclude={"panels"})
 
+    def code_of(self, stage: str) -> Callable[[Any], str]:
+        """The fingerprint of a stage for the experiment of its wildcards: of what this one uses."""
+        return lambda wildcards: fingerprint(stage, *self.experiment(wildcards).modules)
+
+    def dataset_code(self, wildcards) -> str:
+        return fingerprint("stages.dataset", *self.datasets[wildcards.dataset].modules)
+
+    @property
+    def claims_code(self) -> str:
+        used = (experiment.modules for experiment in self.config.experiments.values())
+        return fingerprint("stages.claims", *set().union(*used))
+
     def figure_code(self, wildcards) -> str:
         panels = self._figure(wildcards).panels
-        return fingerprint("stages.figure", *(f"report.panels.{panel}" for panel in panels))
+        shown = self.config.only(wildcards.figure).experiments.values()
+        used = set().union(*(experiment.modules for experiment in shown))
+        return fingerprint("stages.figure", *(f"report.panels.{p}" for p in panels), *used)
 
     def _figure(self, wildcards) -> Figure:
         name = wildcards.figure

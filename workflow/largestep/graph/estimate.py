@@ -17,6 +17,7 @@ import torch
 from largestep.common.errors import UserError
 from largestep.configuration.experiment import Sharpness
 from largestep.data import samples
+from largestep.engine.descent import Descent
 from largestep.engine.device import choose_device
 from largestep.engine.gradient_flow import Landscape
 from largestep.engine.problem import Problem
@@ -117,16 +118,19 @@ def seconds_per_step(shape: Shape, seconds: float) -> float:
         runs = min(runs, max(1, _TOGETHER // (shape.n * shape.weights)))
     problem, layers = _problem(shape, torch.float32 if shape.itemsize == 4 else torch.float64)
     weights = [layer.repeat(runs, 1, 1) for layer in layers]
-    # So small that the weights stay where numbers are ordinary ones.
-    stepsizes = torch.full((runs,), 1e-6, dtype=torch.float64, device=problem.X.device)
-    watch = Watch(torch.full_like(stepsizes, torch.nan), 0.0, shape.model.order)
+    policy = shape.policy
+    if "stepsize" in policy.numeric():  # so small that numbers stay ordinary ones
+        policy = policy.model_copy(update={"stepsize": 1e-6})
+    descent = Descent(shape.direction, [policy] * runs)
+    nothing = torch.full((runs,), torch.nan, dtype=torch.float64, device=problem.X.device)
+    watch = Watch(nothing, 0.0, shape.model.order)
 
-    state = train(problem, weights, stepsizes, 1, watch).state  # libraries set themselves up
+    state = train(problem, weights, descent, 1, watch).state  # libraries set themselves up
     state["step"] = torch.full_like(state["step"], _FAR)
 
     def timed(steps: int) -> float:
         return _elapsed(
-            lambda: train(problem, weights, stepsizes, _FAR + steps, watch, start=state), shape.cuda
+            lambda: train(problem, weights, descent, _FAR + steps, watch, start=state), shape.cuda
         )
 
     steps, once = 1, timed(1)
@@ -140,7 +144,7 @@ def seconds_per_snapshot(shape: Shape, asked: Sharpness) -> float:
     problem, layers = _problem(shape, torch.float64)
 
     def hessian() -> Hessian:
-        return Hessian(shape.model, problem.X, problem.y, layers)
+        return Hessian(shape.model, shape.loss, problem.X, problem.y, layers)
 
     found = hessian()
     if found.size <= WHOLE:
@@ -160,7 +164,7 @@ def _flow(graph: Graph, name: str, shape: Shape) -> tuple[float, ...]:
         return ()
     problem, layers = _problem(shape, torch.float64)
     arrays = [layer.cpu().numpy() for layer in layers]
-    landscape = Landscape(shape.model, problem.X, problem.y, arrays)
+    landscape = Landscape(shape.model, shape.loss, problem.X, problem.y, arrays)
     w = np.concatenate([array.ravel() for array in arrays])
     each = min(_elapsed(lambda: landscape.gradient(w), shape.cuda) for _ in range(2))
     return tuple(START + len(seeds) * experiment.flow.evaluations * each for seeds in missing)
@@ -184,8 +188,7 @@ def _problem(shape: Shape, dtype: torch.dtype) -> tuple[Problem, list[torch.Tens
     rng = np.random.default_rng(0)
     X = rng.standard_normal((shape.n, shape.d), dtype=np.float32) / shape.d**0.5
     y = rng.choice([-1.0, 1.0], shape.n)
-    head = None if shape.model.head is None else tensor(shape.model.head)
-    problem = _Sketch(tensor(X), tensor(y), shape.model.activation, head)
+    problem = _Sketch.of(shape.model, shape.loss, tensor(X), tensor(y))
     return problem, [tensor(layer) for layer in shape.model.initial_layers(shape.d, 0)]
 
 
@@ -216,28 +219,19 @@ def _timed(shape: Shape) -> Shape:
 def _left(graph: Graph, name: str, store: Store) -> dict[str, list[int]]:
     """Steps still to train, for every run of every job of an experiment."""
     experiment = graph.config.experiments[name]
-    settings, stepsizes = experiment.train, experiment.stepsizes
+    settings = experiment.train
     left = {
-        job: [settings.steps] * len(seeds) * len(stepsizes) for job, seeds in settings.jobs.items()
+        job: [settings.steps] * len(seeds) * len(experiment.policies)
+        for job, seeds in settings.jobs.items()
     }
     path = Path("results/data", f"{experiment.dataset.key}.safetensors")
     try:
         data, digest = samples.read(path), provenance.sha256(path)
     except UserError:  # missing or damaged: the run makes it, and nothing else is known before
         return left
+    device = choose_device(graph.config.device_of(name))
     for job, seeds in settings.jobs.items():
-        grid = Grid(
-            experiment.model,
-            data,
-            [seed for seed in seeds for _ in stepsizes],
-            [*stepsizes] * len(seeds),
-            settings.steps,
-            settings.dtype,
-            settings.record.neurons,
-            settings.record.snapshots,
-            choose_device(graph.config.device_of(name)),
-            graph.config.threads,
-        )
+        grid = Grid.of(experiment, data, seeds, device, graph.config.threads)
         for place, key in enumerate(grid.keys(digest)):
             if run := store.find(key, settings.steps):
                 left[job][place] -= run.last

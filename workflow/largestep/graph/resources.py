@@ -14,7 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 from largestep.configuration.experiment import Experiment
-from largestep.method.models import AnyModel
+from largestep.method.directions.direction import Direction
+from largestep.method.losses.loss import Loss
+from largestep.method.models.model import Model
+from largestep.method.policies.policy import Policy
 
 MB = 2**20
 
@@ -63,9 +66,15 @@ _DRIVER = Path("/dev/nvidiactl")
 
 @dataclass(frozen=True)
 class Shape:
-    """A grid of R runs: samples n, dimension d, test samples, and what is done with them."""
+    """A grid of R runs: samples n, dimension d, test samples, and what is done with them.
 
-    model: AnyModel
+    policy: one of the runs'.
+    """
+
+    model: Model
+    loss: Loss
+    direction: Direction
+    policy: Policy
     n: int
     d: int
     tests: int
@@ -91,10 +100,13 @@ class Shape:
         n, d, tests = samples
         return cls(
             experiment.model,
+            train.loss,
+            train.direction,
+            experiment.policies[0],
             n,
             d,
             tests,
-            runs=seeds * len(experiment.stepsizes),
+            runs=seeds * len(experiment.policies),
             steps=train.steps,
             itemsize=4 if train.dtype == "float32" else 8,
             neurons=train.record.neurons,
@@ -116,7 +128,7 @@ class Shape:
     @property
     def gram(self) -> bool:
         """Whether the first layer is iterated by its pre-activations (engine/first_layer.py)."""
-        return self.n < 2 * self.d
+        return self.direction.plain and self.n < 2 * self.d
 
 
 def gpus(shape: Shape) -> int:
@@ -230,7 +242,7 @@ def _operations(shape: Shape) -> float:
 
 def _passes(shape: Shape) -> float:
     """Floating-point operations of a gradient by the weights."""
-    products = 4 if shape.model.kind == "two_layer" else 6
+    products = 6 if shape.model.head is None else 4
     return products * shape.n * shape.weights + _elementwise(shape)
 
 

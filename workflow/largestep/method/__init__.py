@@ -1,4 +1,4 @@
-"""The parts of a method, formulas and constants only: activations and models.
+"""The parts of a method: losses, activations, models, directions, stepsize policies.
 
-It knows nothing of files, devices and memory layouts.
+Formulas and constants only; it knows nothing of files, devices and memory layouts.
 """

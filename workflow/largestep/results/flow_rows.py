@@ -34,7 +34,7 @@ def along(
     grid = times(experiment)
     for seed in seeds:
         initial = model.initial_layers(X.shape[1], seed)
-        landscape = Landscape(model, inputs, labels, initial)
+        landscape = Landscape(model, experiment.train.loss, inputs, labels, initial)
         start = np.concatenate([layer.ravel() for layer in initial])
         path = follow(landscape, start, grid, asked.tolerance, asked.evaluations)
         for time, (w, count) in zip(grid, path, strict=False):

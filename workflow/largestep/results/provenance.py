@@ -33,7 +33,7 @@ def record(
         "reads": {str(path): sha256(path) for path in reads},
         "writes": {str(path): sha256(path) for path in writes},
         "commit": commit(),
-        "libraries": versions(closure(f"largestep.stages.{stage}")[1]),
+        "libraries": versions(closure(f"largestep.stages.{stage}", registries=True)[1]),
         "machine": machine(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from largestep.configuration.experiment import Experiment
 from largestep.engine.training import COLUMNS
 from largestep.results.store import Run
 from largestep.results.train_job import Grid
@@ -26,16 +27,18 @@ _EXTREMES = (
 )
 
 
-def identify(name: str, dataset: str, grid: Grid, etas: list[float | None]) -> pd.DataFrame:
-    """The identifying columns, one row per run of the grid."""
+def identify(name: str, experiment: Experiment, grid: Grid) -> pd.DataFrame:
+    """The identifying columns of an experiment's grid, one row per run."""
+    etas = [*experiment.etas] * (len(grid.seeds) // len(experiment.etas))
     return pd.DataFrame(
         {
             "experiment": name,
-            "dataset": dataset,
+            "dataset": experiment.dataset.key,
             "model": grid.model.label,
             "activation": grid.model.activation.label,
-            "descent": "gradient",
-            "policy": "constant",
+            "loss_function": grid.loss.label,
+            "descent": grid.direction.label,
+            "policy": [policy.label for policy in grid.policies],
             "seed": grid.seeds,
             "stepsize": grid.stepsizes,
             "eta": etas,

@@ -32,7 +32,7 @@ def along(
         layers = [snapshots[f"{run['key']}.layer{k}"] for k in range(depth)]
         for place, step in enumerate(snapshots[f"{run['key']}.steps"]):
             at = [torch.as_tensor(layer[place]).to(inputs) for layer in layers]
-            hessian = Hessian(experiment.model, inputs, labels, at)
+            hessian = Hessian(experiment.model, experiment.train.loss, inputs, labels, at)
             values = top_eigenvalues(hessian, asked.top, asked.tolerance, asked.products)
             identity = {column: run[column] for column in IDENTITY}
             for rank, value in enumerate(values, start=1):

@@ -21,12 +21,14 @@ T = TypeVar("T")
 
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
-#: What identifies a run. `stepsize` is the step taken (eta_tilde); `eta` is null for an MLP.
+#: What identifies a run. `stepsize` is the effective one (eta_tilde), null for a policy that has
+#: none; `eta` is null for an MLP; `policy` has the policy's other numbers.
 IDENTITY = {
     "experiment": _text,
     "dataset": _text,
     "model": _text,
     "activation": _text,
+    "loss_function": _text,
     "descent": _text,
     "policy": _text,
     "seed": _int,
@@ -51,6 +53,9 @@ TRAJECTORIES = pa.schema(
         "train_accuracy": _float,
         "test_accuracy": _float,  # null without test data
         "moving_fraction": _float,  # weights that the next update changes
+        "time": _float,  # effective time: the sum of the stepsizes so far
+        "last_stepsize": _float,  # of the step that led here; null at step 0
+        "evaluations": _float,  # of gradients and losses so far
         "sharpness": _float,  # largest eigenvalue of the loss's Hessian; null where not computed
         "flow_loss": _float,  # gradient flow's, at time stepsize * step; null where not computed
     }

@@ -13,10 +13,16 @@ import numpy as np
 import torch
 
 from largestep.common.fingerprint import fingerprint
+from largestep.configuration.experiment import Experiment
+from largestep.engine.descent import Descent
 from largestep.engine.problem import Problem
 from largestep.engine.record import Watch
 from largestep.engine.training import Trained, train
-from largestep.method.models import AnyModel
+from largestep.method.directions.direction import Direction
+from largestep.method.losses.loss import Loss
+from largestep.method.models.model import Model
+from largestep.method.papers import is_papers
+from largestep.method.policies.policy import Policy
 from largestep.results.store import Run, Store, key_of
 from largestep.theory.thresholds import smoothness, stable_threshold
 
@@ -27,15 +33,17 @@ Samples = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
 
 @dataclass(frozen=True)
 class Grid:
-    """What to train: R runs of one model on one data set.
+    """What to train: R runs of one method on one data set.
 
-    seeds, stepsizes (the steps taken) and thresholds (Theorem 2.2's, or nan) have an entry a run.
+    seeds, policies and thresholds (Theorem 2.2's, or nan) have an entry a run.
     """
 
-    model: AnyModel
+    model: Model
+    loss: Loss
+    direction: Direction
+    policies: Sequence[Policy]
     samples: Samples
     seeds: Sequence[int]
-    stepsizes: Sequence[float]
     steps: int
     dtype: str
     neurons: bool
@@ -43,8 +51,41 @@ class Grid:
     device: torch.device
     threads: int
 
+    @classmethod
+    def of(
+        cls,
+        experiment: Experiment,
+        samples: Samples,
+        seeds: Sequence[int],
+        device: torch.device,
+        threads: int,
+    ) -> "Grid":
+        """The runs of an experiment for some of its seeds, all policies of a seed in a row."""
+        settings, policies = experiment.train, experiment.policies
+        return cls(
+            experiment.model,
+            settings.loss,
+            settings.direction,
+            [*policies] * len(seeds),
+            samples,
+            [seed for seed in seeds for _ in policies],
+            settings.steps,
+            settings.dtype,
+            settings.record.neurons,
+            settings.record.snapshots,
+            device,
+            threads,
+        )
+
+    @property
+    def stepsizes(self) -> list[float | None]:
+        """The effective stepsize eta_tilde of each run; None for a policy that has none."""
+        return [getattr(policy, "stepsize", None) for policy in self.policies]
+
     @property
     def thresholds(self) -> list[float]:
+        if not is_papers(self.loss, self.direction, self.policies[0]):
+            return [np.nan] * len(self.policies)
         found = [stable_threshold(self.model, self.samples[0], step) for step in self.stepsizes]
         return [np.nan if threshold is None else threshold for threshold in found]
 
@@ -62,9 +103,9 @@ class Grid:
                 data=data_digest,
                 model=self.model.model_dump(mode="json"),
                 weights=hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None,
-                descent="gradient",
-                policy="constant",
-                stepsize=stepsize,
+                loss=self.loss.model_dump(mode="json"),
+                direction=self.direction.model_dump(mode="json"),
+                policy=policy.model_dump(mode="json"),
                 seed=seed,
                 threshold=None if np.isnan(threshold) else threshold,
                 kappa=self.kappa,
@@ -73,12 +114,17 @@ class Grid:
                 snapshots=self.snapshots,
                 device=self.device.type,
                 threads=self.threads,
-                code=fingerprint("engine.training", "method.models"),
+                code=fingerprint("engine.training", *self._modules),
             )
-            for seed, stepsize, threshold in zip(
-                self.seeds, self.stepsizes, self.thresholds, strict=True
+            for seed, policy, threshold in zip(
+                self.seeds, self.policies, self.thresholds, strict=True
             )
         ]
+
+    @property
+    def _modules(self) -> set[str]:
+        parts = (self.model, self.loss, self.direction, self.policies[0])
+        return set().union(*(part.modules for part in parts))
 
 
 def train_grid(
@@ -119,7 +165,7 @@ def _train_from(grid, chosen, runs, progress, interval):
         trained = train(
             problem,
             weights,
-            each(grid.stepsizes),
+            Descent(grid.direction, [grid.policies[r] for r in chosen]),
             stop,
             watch,
             neurons=grid.neurons,
@@ -139,14 +185,8 @@ def _problem(grid: Grid) -> Problem:
         return torch.as_tensor(array, dtype=getattr(torch, grid.dtype), device=grid.device)
 
     X, y, X_test, y_test = grid.samples
-    head = grid.model.head
-    return Problem(
-        tensor(X),
-        tensor(y),
-        grid.model.activation,
-        None if head is None else tensor(head),
-        None if X_test is None else (tensor(X_test), tensor(y_test)),
-    )
+    test = None if X_test is None else (tensor(X_test), tensor(y_test))
+    return Problem.of(grid.model, grid.loss, tensor(X), tensor(y), test)
 
 
 def _weights(grid: Grid, chosen: Sequence[int]) -> list[torch.Tensor]:

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
         times=_times(arguments.times, {path.stem for path in arguments.facts}),
         claims=json.loads(arguments.claims.read_text()) if arguments.claims else [],
         machine=provenance.machine() | _gpus(runs),
-        versions=provenance.versions(closure(*map("largestep.stages.{}".format, STAGES))[1]),
+        versions=provenance.versions(_libraries()),
         commit=provenance.commit(),
         finished=datetime.now(UTC),
     )
@@ -67,6 +67,10 @@ def _gpus(runs: pd.DataFrame) -> dict[str, str]:
 
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {"gpu": ", ".join(names) or "not on this machine"}
+
+
+def _libraries() -> set[str]:
+    return closure(*map("largestep.stages.{}".format, STAGES), registries=True)[1]
 
 
 if __name__ == "__main__":

@@ -24,25 +24,13 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.device != "cpu":
         gpu_sharing.take_one()
     experiment = Experiment.model_validate_json(arguments.spec)
-    settings, stepsizes = experiment.train, experiment.stepsizes
-    grid = Grid(
-        experiment.model,
-        samples.read(arguments.data),
-        [seed for seed in arguments.seeds for _ in stepsizes],
-        [*stepsizes] * len(arguments.seeds),
-        settings.steps,
-        settings.dtype,
-        settings.record.neurons,
-        settings.record.snapshots,
-        choose_device(arguments.device),
-        arguments.threads,
-    )
+    data, device = samples.read(arguments.data), choose_device(arguments.device)
+    grid = Grid.of(experiment, data, arguments.seeds, device, arguments.threads)
     keys = grid.keys(hashlib.sha256(arguments.data.read_bytes()).hexdigest())
     progress = Progress(f"{arguments.experiment} {arguments.rows.stem}", grid.steps)
     runs = train_grid(grid, keys, Store(arguments.store), progress)
 
-    etas = [*experiment.etas] * len(arguments.seeds)
-    identity = run_rows.identify(arguments.experiment, experiment.dataset.key, grid, etas)
+    identity = run_rows.identify(arguments.experiment, experiment, grid)
     tables.write(run_rows.trajectories(identity, runs), tables.TRAJECTORIES, arguments.rows)
     tables.write(run_rows.summaries(identity, grid, keys, runs), tables.RUNS, arguments.runs)
     tables.write(run_rows.neurons(identity, grid, runs), tables.NEURONS, arguments.neurons)

@@ -45,11 +45,13 @@ def stable_threshold(model, X: np.ndarray, stepsize: float) -> float | None:
     """Theorem 2.2 (paper): the stable phase starts once the loss is at most this number.
 
     min{1 / (2 e^(kappa+2) n), 1 / ((4 rho^2 + 2 beta) stepsize)}; None where the theorem's
-    hypotheses fail (an MLP).
+    hypotheses fail (an MLP, or an activation whose slope jumps).
     """
     f = smoothness(model, X)
     if f is None:
         return None
     by_samples = 1 / (2 * math.exp(f.kappa + 2) * len(X))
+    if not math.isfinite(f.beta):
+        return None
     by_step = 1 / ((4 * f.rho2 + 2 * f.beta) * stepsize)
     return min(by_samples, by_step)

@@ -1,0 +1,198 @@
+"""The passes of small two-layer nets, compiled: every operation in a fixed order.
+
+Every operation is an IEEE operation (`method.compiled`). So a run's numbers depend neither on its
+neighbours, nor on its place among them, nor on the processor (but for GELU's erf, which is the C
+library's).
+
+The functions are written for any activation and any loss: `activation` and `loss` are names to
+which `_specialised` gives a meaning, once for each pair, before numba compiles them.
+"""
+
+from collections.abc import Callable
+from types import FunctionType
+
+import numpy as np
+from numba import njit, types
+from torch import Tensor
+
+from largestep.common.fingerprint import fingerprint
+from largestep.engine.problem import Problem
+from largestep.method.compiled import compiled, fma
+
+
+def descender(problem: Problem) -> Callable:
+    """`_descend` for the problem's activation and loss."""
+    return _compiled(problem, _descend, _DESCEND)
+
+
+def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor], None]:
+    """What `networks.TwoLayer` does between products, compiled; computed in float64."""
+    run = _compiled(problem, _differentiate_run, _DIFFERENTIATE)
+    network = (problem.activation.numbers, problem.head.numpy(), problem.y.numpy())
+
+    def differentiate(Z: Tensor, D: Tensor, f: Tensor, scalars: Tensor) -> None:
+        """D = dL/dZ at Z, both (R, m, n); f (R, n); loss, margin and slope in scalars (5, R)."""
+        arrays = zip(Z.flatten(1).numpy(), D.flatten(1).numpy(), f.numpy(), strict=True)
+        for r, (z, d, outputs) in enumerate(arrays):
+            run(*network, z, d, outputs, scalars[:, r : r + 1].numpy())
+
+    return differentiate
+
+
+_cache: dict[tuple, Callable] = {}
+
+
+def _compiled(problem: Problem, function: FunctionType, signatures) -> Callable:
+    """One of the functions below for the problem's activation and loss, compiled.
+
+    numba keeps the result on disk by the function's name and this file's date; the name therefore
+    tells the activation, the loss and the code of both.
+    """
+    kinds = (type(problem.activation), type(problem.loss))
+    if (function, *kinds) not in _cache:
+        code = fingerprint(*(kind.__module__.partition(".")[2] for kind in kinds))
+        suffix = f"{problem.activation.name}_{problem.loss.name}_{code}"
+        activate = compiled(_specialised(_activate, activation=problem.activation.scalar()))
+        lose = compiled(_specialised(_lose, loss=problem.loss.scalar()))
+        whole = _specialised(function, _activate=activate, _lose=lose)
+        whole.__qualname__ = f"{function.__name__}_{suffix}"
+        signature = [(_numbers(problem.activation.numbers), *each) for each in signatures]
+        made = njit(signature, cache=True, error_model="numpy")(whole)
+        _cache[function, *kinds] = made
+    return _cache[function, *kinds]
+
+
+def _specialised(function: FunctionType, **names: Callable) -> FunctionType:
+    """The same code with other meanings of some global names."""
+    meanings = function.__globals__ | names
+    return FunctionType(function.__code__, meanings, function.__name__)
+
+
+def _numbers(values: tuple[float, ...]):
+    return types.UniTuple(types.float64, len(values)) if values else types.Tuple(())
+
+
+def _activate(numbers, Z, values, slopes):
+    """Values phi(z) of the pre-activations Z, and slopes."""
+    for e in range(Z.size):
+        values[e], slopes[e] = activation(Z[e], *numbers)  # noqa: F821
+
+
+@compiled
+def _contract(head, values, f):
+    """f = sum_j head_j values_j; values is (n, m, R), flat, since long loops suit the vector unit;
+    f is (n, R)."""
+    (n, R), m = f.shape, len(head)
+    for i in range(n):
+        for r in range(R):
+            f[i, r] = 0
+        for j in range(m):
+            for r in range(R):
+                f[i, r] = fma(head[j], values[(i * m + j) * R + r], f[i, r])
+
+
+def _lose(y, f, scalars):
+    """Loss, margin and slope of the outputs f (n, R) in scalars (5, R); returns dL/df, (n, R)."""
+    n, R = f.shape
+    q, losses, slope = np.empty(n * R), np.empty(n * R), np.empty(n * R)
+    for i in range(n):
+        for r in range(R):
+            q[i * R + r] = y[i] * f[i, r]
+    for e in range(n * R):
+        losses[e], slope[e] = loss(q[e])  # noqa: F821
+    for r in range(R):
+        scalars[0, r], scalars[1, r], scalars[4, r] = 0, np.inf, 0
+    for i in range(n):
+        for r in range(R):
+            scalars[0, r] += losses[i * R + r]
+            scalars[4, r] += slope[i * R + r]
+            # A nan must win, and stay.
+            if q[i * R + r] < scalars[1, r] or q[i * R + r] != q[i * R + r]:
+                scalars[1, r] = q[i * R + r]
+    for r in range(R):
+        scalars[0, r] /= n
+        scalars[4, r] /= n
+    for i in range(n):
+        for r in range(R):
+            slope[i * R + r] *= -y[i] / n
+    return slope.reshape(n, R)
+
+
+@compiled
+def _pull(head, pull, D):
+    """Turn slopes D (n, m, R), flat, into dL/dZ by pull, dL/df (n, R)."""
+    (n, R), m = pull.shape, len(head)
+    for i in range(n):
+        for j in range(m):
+            for r in range(R):
+                D[(i * m + j) * R + r] *= head[j] * pull[i, r]
+
+
+def _differentiate_run(numbers, head, y, Z, D, f, scalars):
+    """One run's dL/dZ in D at Z, both (m, n), flat; its outputs f (n,), its scalars (5, 1).
+
+    The samples have the place of the runs in the innermost axis, but for the loss.
+    """
+    n, values, outputs = len(y), np.empty_like(Z), np.empty(len(y))
+    _activate(numbers, Z, values, D)
+    _contract(head, values, outputs.reshape(1, n))
+    f[:] = outputs
+    _pull(head, _lose(y, outputs.reshape(n, 1), scalars).reshape(1, n), D)
+
+
+def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
+    """Fill series (k, 5, R), each entry after a step; move W, grad and f along.
+
+    stepsizes (k, R), or (0, R) for no step at all; X (n, d), W and grad (d, m, R), f (n, R).
+    """
+    (n, d), (m, R) = X.shape, W.shape[1:]
+    w, g = W.reshape(d, m * R), grad.reshape(d, m * R)
+    eta = np.empty(R)
+    flat_Z, flat_D, values = np.empty(n * m * R), np.empty(n * m * R), np.empty(n * m * R)
+    Z, D = flat_Z.reshape(n, m * R), flat_D.reshape(n, m * R)
+    for t in range(len(series)):
+        scalars = series[t]
+        if len(stepsizes):
+            for r in range(R):
+                eta[r] = stepsizes[t, r]
+            for k in range(d):
+                for j in range(0, m * R, R):
+                    for r in range(R):
+                        w[k, j + r] -= eta[r] * g[k, j + r]
+
+        for i in range(n):
+            for e in range(m * R):
+                Z[i, e] = X[i, 0] * w[0, e]
+            for k in range(1, d):
+                for e in range(m * R):
+                    Z[i, e] = fma(X[i, k], w[k, e], Z[i, e])
+        _activate(numbers, flat_Z, values, flat_D)
+        _contract(head, values, f)
+        _pull(head, _lose(y, f, scalars), flat_D)
+        for k in range(d):
+            for e in range(m * R):
+                g[k, e] = X[0, k] * D[0, e]
+        for i in range(1, n):
+            for k in range(d):
+                for e in range(m * R):
+                    g[k, e] = fma(X[i, k], D[i, e], g[k, e])
+
+        for r in range(R):
+            scalars[2, r], scalars[3, r] = 0, 0
+        for k in range(d):
+            for j in range(0, m * R, R):
+                for r in range(R):
+                    scalars[2, r] = fma(w[k, j + r], w[k, j + r], scalars[2, r])
+                    scalars[3, r] = fma(g[k, j + r], g[k, j + r], scalars[3, r])
+
+
+_vector, _matrix, _cube = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
+
+#: Signatures, but for the activation's numbers in front.
+_DIFFERENTIATE = [(v, v, v, v, v, types.float64[:, :]) for v in (_vector, types.float32[::1])]
+_DESCEND = [
+    (
+        *(_vector, types.float64[:, :], _matrix, _vector),
+        *(_cube, _cube, _matrix, types.float64[:, :, :]),
+    )
+]

@@ -1,0 +1,17 @@
+"""Stepsizes that fall like 1/sqrt(t)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from largestep.method.policies.policy import Schedule
+
+
+class InverseSqrt(Schedule):
+    """eta_t = stepsize / sqrt(t + 1), t = 0, 1, ..."""
+
+    name: Literal["inverse_sqrt"] = "inverse_sqrt"
+    stepsize: float | None = Field(None, gt=0, description="the stepsize of the first step")
+
+    def at(self, t):
+        return self.stepsize / (t + 1) ** 0.5
