@@ -133,7 +133,7 @@ def test_a_spent_budget_and_infinite_weights_give_null():
             counted.append(1)
             return super().product(v)
 
-    hessian = Counting(model, X, y, layers)
+    hessian = Counting(model, LOGISTIC, X, y, layers)
     assert np.isnan(top_eigenvalues(hessian, 4, 1e-14, 50)).all()
     assert 30 < len(counted) <= 50
     layers[0][0, 0] = torch.inf

@@ -26,7 +26,7 @@ class CIFAR10(Images):
     title: ClassVar[str] = "CIFAR-10"
     uses_root: ClassVar[bool] = True
 
-    source: Literal["cifar10"]
+    source: Literal["cifar10"] = "cifar10"
     classes: Annotated[
         tuple[Literal[NAMES], Literal[NAMES]],
         Field(strict=False),

@@ -40,7 +40,7 @@ class Digits(_DigitImages):
     title: ClassVar[str] = "digits"
     per_digit: ClassVar = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 
-    source: Literal["digits"]
+    source: Literal["digits"] = "digits"
 
     def available(self, root: Path) -> int:
         return without_held_out(self._pool_size())
@@ -66,7 +66,7 @@ class MNIST(_DigitImages):
     per_digit: ClassVar = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
     uses_root: ClassVar[bool] = True
 
-    source: Literal["mnist"]
+    source: Literal["mnist"] = "mnist"
 
     def available(self, root: Path) -> int:
         return self._pool_size()

@@ -21,7 +21,7 @@ class ImageFolder(Images):
 
     uses_root: ClassVar[bool] = True
 
-    source: Literal["image_folder"]
+    source: Literal["image_folder"] = "image_folder"
     root: str = Field(
         min_length=1,
         max_length=4096,

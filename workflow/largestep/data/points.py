@@ -28,7 +28,7 @@ class _Points(Dataset):
 class XOR(_Points):
     """x in {-1, +1}^2 and y = -x1 x2 (paper, Figure 2)."""
 
-    source: Literal["xor"]
+    source: Literal["xor"] = "xor"
 
     @property
     def label(self) -> str:
@@ -45,7 +45,7 @@ class XOR(_Points):
 class FivePoints(_Points):
     """The five points of the paper's Figure 4; linear margin 0.05, in the direction (1, 0, 0)."""
 
-    source: Literal["five_points"]
+    source: Literal["five_points"] = "five_points"
 
     @property
     def label(self) -> str:
@@ -65,7 +65,7 @@ class Margin(_Points):
     x = (y g, sqrt(1 - g^2) u), u uniform on the sphere, g uniform in [gamma, 2 gamma).
     """
 
-    source: Literal["margin"]
+    source: Literal["margin"] = "margin"
     n: int = Field(ge=2, le=10**6, multiple_of=2, description="samples")
     d: int = Field(ge=2, le=10**6, description="dimension")
     gamma: float = Field(gt=0, le=0.5, description="margin of the direction e1")

@@ -1,0 +1,210 @@
+"""Every combination of loss, model, direction and policy: right, independent, continued exactly."""
+
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from obvious import random_data
+
+from largestep.configuration.experiment import Experiment
+from largestep.engine.descent import Descent
+from largestep.engine.problem import Problem
+from largestep.engine.record import Watch
+from largestep.engine.training import COLUMNS, train
+from largestep.method.activations import LeakySoftplus, ReLU
+from largestep.method.directions import AnyDirection
+from largestep.method.directions.gradient import Gradient
+from largestep.method.losses import AnyLoss
+from largestep.method.losses.exponential import Exponential
+from largestep.method.losses.logistic import Logistic
+from largestep.method.models import MLP, TwoLayer, TwoLayerBoth
+from largestep.method.policies.constant import Constant
+from largestep.method.policies.inverse_sqrt import InverseSqrt
+
+MODELS = {
+    "two_layer": TwoLayer(width=6, activation=LeakySoftplus()),
+    "two_layer_both": TwoLayerBoth(width=6, activation=ReLU()),
+    "mlp": MLP(widths=[5, 4], activation=LeakySoftplus()),
+}
+LOSSES = {"logistic": Logistic(), "exponential": Exponential()}
+POLICIES = {"constant": Constant, "inverse_sqrt": InverseSqrt}
+STEPSIZES = (0.05, 0.3, 1.0)
+
+
+def kinds(union) -> set[str]:
+    """Names of the parts that a registry lists."""
+    parts = get_args(union)[0]
+    members = get_args(parts) or (parts,)
+    return {member.model_fields["name"].default for member in members}
+
+
+def setting(model, loss, n=9, d=4, dtype=torch.float64):
+    """A problem, and initial weights of a run for each of STEPSIZES."""
+    X, y = random_data(n, d, dtype=dtype)
+    problem = Problem.of(MODELS[model], LOSSES[loss], X, y, random_data(3, d, 1, dtype))
+    drawn = [MODELS[model].initial_layers(d, seed) for seed, _ in enumerate(STEPSIZES)]
+    layers = [torch.as_tensor(layer).to(dtype) for layer in map(np.stack, zip(*drawn, strict=True))]
+    return problem, layers
+
+
+def descent(policy, stepsizes=STEPSIZES, direction=None):
+    policies = [POLICIES[policy](stepsize=step) for step in stepsizes]
+    return Descent(direction or Gradient(), policies)
+
+
+def trained(problem, weights, method, steps, **options):
+    watch = Watch(torch.full((len(method),), 0.5, dtype=torch.float64), 0.3, 2)
+    return train(problem, weights, method, steps, watch, **options)
+
+
+def obvious(model, loss, problem, layers, eta_of, steps):
+    """Loss at every step, and the last weights: autograd, one run, eta_t = eta_of(t)."""
+    losses = []
+    for t in range(steps + 1):
+        leaves = [layer.clone().requires_grad_() for layer in layers]
+        h = problem.X
+        for layer in leaves if model.head is not None else leaves[:-1]:
+            h = model.activation.value_and_slope(h @ layer.T)[0]
+        if model.head is not None:
+            f = h @ torch.as_tensor(model.head)
+        else:
+            f = model.output_scale * (h @ leaves[-1].T)[:, 0]
+        q = problem.y * f
+        each = torch.nn.functional.softplus(-q) if loss == "logistic" else torch.exp(-q)
+        each.mean().backward()
+        losses.append(each.mean().item())
+        if t < steps:
+            layers = [leaf.detach() - eta_of(t) * leaf.grad for leaf in leaves]
+    return losses, layers
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_combination_does_what_autograd_does(model, loss, policy):
+    problem, weights = setting(model, loss)
+    found = trained(problem, weights, descent(policy), 60)
+    for r, stepsize in enumerate(STEPSIZES):
+
+        def eta(t, stepsize=stepsize):
+            return stepsize if policy == "constant" else stepsize / math.sqrt(t + 1)
+
+        losses, _ = obvious(MODELS[model], loss, problem, [w[r] for w in weights], eta, 60)
+        row = dict(zip(COLUMNS, found.rows[..., r].T, strict=True))
+        expected = torch.tensor(losses, dtype=torch.float64)[found.steps]
+        torch.testing.assert_close(row["loss"], expected, rtol=1e-9, atol=1e-12)
+        taken = [eta(t) for t in range(60)]
+        times = torch.tensor([sum(taken[:t]) for t in found.steps], dtype=torch.float64)
+        torch.testing.assert_close(row["time"], times, rtol=1e-12, atol=0)
+        last = torch.tensor([taken[t - 1] if t else math.nan for t in found.steps]).double()
+        torch.testing.assert_close(row["last_stepsize"], last, rtol=1e-6, atol=0, equal_nan=True)
+        assert row["evaluations"].tolist() == [t + 1 for t in found.steps]
+
+
+combinations = st.fixed_dictionaries(
+    {
+        "model": st.sampled_from(sorted(MODELS)),
+        "loss": st.sampled_from(sorted(LOSSES)),
+        "policy": st.sampled_from(sorted(POLICIES)),
+        "n": st.sampled_from([5, 9, 40]),
+        "d": st.sampled_from([2, 4, 30]),
+        "dtype": st.sampled_from([torch.float32, torch.float64]),
+        "split": st.integers(1, 39),
+        "alone": st.integers(0, 2),
+    }
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(combinations)
+def test_neighbours_and_interruptions_change_no_bit(given):
+    problem, weights = setting(
+        given["model"], given["loss"], given["n"], given["d"], given["dtype"]
+    )
+    whole = trained(problem, weights, descent(given["policy"]), 40)
+    r = given["alone"]
+    one = [w[r : r + 1].clone() for w in weights]
+    alone = descent(given["policy"], STEPSIZES[r : r + 1])
+    begun = trained(problem, one, alone, given["split"])
+    rest = trained(problem, one, alone, 40, start=begun.state)
+    # The first row of a continuation repeats the last one before it.
+    for step, row in zip(rest.steps[1:], rest.rows[1:], strict=True):
+        expected = whole.rows[whole.steps.index(step), :, r : r + 1]
+        assert torch.equal(row.nan_to_num(-1), expected.nan_to_num(-1)), step
+    for name, value in whole.running.items():
+        assert torch.equal(value[r : r + 1].nan_to_num(-1), rest.running[name].nan_to_num(-1)), name
+
+
+def test_both_layers_begin_as_the_papers_network():
+    """The same function as two_layer with the same seed, scaled for scale."""
+    activation = LeakySoftplus()
+    X, y = random_data(7, 3)
+    both, fixed = (kind(width=4, activation=activation) for kind in (TwoLayerBoth, TwoLayer))
+    outputs = []
+    for model in (both, fixed):
+        problem = Problem.of(model, Logistic(), X, y)
+        layers = [torch.as_tensor(w)[None] for w in model.initial_layers(3, 5)]
+        method = Descent(Gradient(), [Constant(stepsize=1.0)])
+        outputs.append(trained(problem, layers, method, 1).rows[0, COLUMNS.index("loss")])
+    torch.testing.assert_close(*outputs, rtol=1e-13, atol=0)
+
+
+def test_these_tests_know_every_part():
+    assert kinds(AnyLoss) == set(LOSSES)
+    assert kinds(AnyDirection) >= {"gradient"}
+
+
+# The configuration
+
+
+BASE = {
+    "dataset": {"source": "xor"},
+    "model": {"kind": "two_layer", "width": 4, "activation": {"name": "leaky_softplus"}},
+    "train": {"seeds": [0], "steps": 10},
+}
+
+
+TWO = {"name": "constant", "stepsize": 2}
+
+
+def described(**train) -> Experiment:
+    return Experiment.model_validate(BASE | {"train": BASE["train"] | train})
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ({}, "give exactly one of eta, stepsize and grid"),
+        ({"eta": [1], "grid": {"policy.stepsize": [1]}}, "give exactly one"),
+        (
+            {"eta": [1], "policy": {"name": "constant", "stepsize": 2}},
+            "policy.stepsize: is given by",
+        ),
+        ({"grid": {"policy.eta": [1]}}, "a grid of constant is over policy.stepsize"),
+        ({"grid": {"stepsize": [1]}}, "a grid of constant is over policy.stepsize"),
+        ({"grid": {"policy.stepsize": [1, 1]}}, "policy.stepsize: values must differ"),
+        (
+            {"policy": {"name": "constant", "stepsize": 2}, "grid": {"policy.stepsize": [1]}},
+            "already",
+        ),
+        ({"stepsize": [1], "policy": {"name": "newton"}}, "newton"),
+    ],
+)
+def test_inconsistent_methods_are_one_line(train, message):
+    with pytest.raises(ValueError, match=message):
+        described(**train)
+
+
+def test_a_grid_may_be_spelled_three_ways():
+    etas, steps, grid = (
+        described(eta=[1, 2]),
+        described(stepsize=[4, 8]),
+        described(grid={"policy.stepsize": [4, 8]}),
+    )
+    assert etas.policies == steps.policies == grid.policies
+    assert [e.etas for e in (etas, steps, grid)] == [(1, 2)] * 3
+    assert described(policy={"name": "inverse_sqrt", "stepsize": 3}).stepsizes == (3.0,)
