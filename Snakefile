@@ -4,7 +4,9 @@ data sets -> gradient descent over stepsize grids -> metrics -> figures -> repor
 Without --configfile it runs config/demo.yaml; config/README.md explains every key.
 """
 
+import shlex
 import sys
+from pathlib import Path
 
 from snakemake.utils import min_version
 
@@ -21,6 +23,11 @@ try:
         graph.check_devices()
 except UserError as error:
     sys.exit(str(error))
+
+# Jobs run with the Python that runs Snakemake, also where its environment is not activated.
+if not workflow.deployment_settings.deployment_method:  # conda's environments have their own
+    own = shlex.quote(str(Path(sys.executable).parent))
+    shell.prefix(f"set -euo pipefail; export PATH={own}:$PATH; ")
 
 
 report: "workflow/report/workflow.rst"
