@@ -10,7 +10,7 @@ from largestep.data.dataset import Dataset, Seed, describe, file_name
 from largestep.data.samples import Loaded
 
 
-class _Points(Dataset):
+class Points(Dataset):
     @property
     def key(self) -> str:
         values = self.model_dump(exclude={"source"})
@@ -25,7 +25,7 @@ class _Points(Dataset):
         return describe(self, self.points(), None, ("+1", "-1"), origin="computed")
 
 
-class XOR(_Points):
+class XOR(Points):
     """x in {-1, +1}^2 and y = -x1 x2 (paper, Figure 2)."""
 
     source: Literal["xor"] = "xor"
@@ -42,7 +42,7 @@ class XOR(_Points):
         return X, -X[:, 0] * X[:, 1]
 
 
-class FivePoints(_Points):
+class FivePoints(Points):
     """The five points of the paper's Figure 4; linear margin 0.05, in the direction (1, 0, 0)."""
 
     source: Literal["five_points"] = "five_points"
@@ -59,7 +59,7 @@ class FivePoints(_Points):
         return np.array(X, dtype=np.float64), np.array([1.0, 1, -1, 1, 1])
 
 
-class Margin(_Points):
+class Margin(Points):
     """n unit vectors, half of each sign, with margin at least gamma for e1 (our choice).
 
     x = (y g, sqrt(1 - g^2) u), u uniform on the sphere, g uniform in [gamma, 2 gamma).
