@@ -33,11 +33,11 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
 
 
 def _proportions(seeds: list) -> list[float]:
-    """The factors c of eta = c T that have most T; of equals, those that reach the largest T."""
+    """The factors c of eta = c T that reach the largest T; of equals, those that have most T."""
     if not seeds:
         return []
     reached = {c: horizon.losses_at(seeds[0], c) for c in horizon.factors(seeds[0])}
-    ranked = sorted(reached, key=lambda c: (-len(reached[c]), -max(reached[c]), -c))
+    ranked = sorted(reached, key=lambda c: (-max(reached[c]), -len(reached[c])))
     return sorted(ranked[:_MOST_PROPORTIONS])
 
 
