@@ -12,6 +12,7 @@ from examples_phases import gap
 from examples_sharpness import near_flow
 
 from largestep.claims import activations, transition
+from largestep.claims.claim import papers_method
 from largestep.claims.registered import CLAIMS
 from largestep.claims.verdicts import Verdict
 from largestep.configuration.experiment import Flow
@@ -196,23 +197,26 @@ def test_the_long_run_is_long_enough_to_violate_a_trend():
 
 
 @pytest.mark.parametrize(
-    ("start", "pace", "expected"),
+    ("start", "pace", "expected", "why"),
     [
-        (0.9, 1.0, Verdict.HOLDS),
-        (0.27, 0.51, Verdict.HOLDS),
-        (0.27, 0.49, Verdict.INCONCLUSIVE),  # close enough, but it hardly moves
-        (4, 1.0, Verdict.INCONCLUSIVE),  # on its way, and far
-        (4, 0.1, Verdict.VIOLATED),
+        (0.9, 1.0, Verdict.HOLDS, ""),
+        (0.27, 0.51, Verdict.HOLDS, ""),
+        (0.27, 0.49, Verdict.INCONCLUSIVE, "close, but nearing too slowly"),
+        (0.05, -0.2, Verdict.INCONCLUSIVE, "close, but not nearing"),
+        (4, 1.0, Verdict.INCONCLUSIVE, "not close yet"),
+        (4, 0.1, Verdict.VIOLATED, ""),
     ],
 )
-def test_a_limit_must_be_close_and_nearing(start, pace, expected):
+def test_a_limit_must_be_close_and_nearing(start, pace, expected, why):
     """A distance ~ start / (ln t)^pace."""
 
     def change(facts, columns):
         distance = start / np.log(columns["step"] + 2.0) ** pace
         columns["grad_norm"] = columns["grad_norm"] * np.sqrt(1 + distance)
 
-    assert verdicts("alignment", build(LONG, change)) == {expected}
+    (finding,) = CLAIM["alignment"].check(build(LONG, change))
+    assert finding.verdict is expected
+    assert finding.note.endswith(why)
 
 
 def test_a_limit_is_undecided_where_the_stable_phase_is_short():
@@ -460,6 +464,36 @@ def test_a_frozen_run_is_not_told_to_train_longer():
     assert "steps" not in finding.decides
 
 
+# Of which experiments a claim speaks
+
+EVERY = {"xor", "margin", "digits", "five_points"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "sources"),
+    [
+        (["fig4-neurons", "fig4-network"], {"five_points"}),
+        (["thm41-slope", "thm41-plateau", "cor42-quadratic"], {"margin"}),
+        (["larger-stepsize-higher-test-accuracy"], {"digits"}),
+        (["two-phases", "larger-stepsize-lower-loss", "thm22-descent", "eos-stable"], EVERY),
+    ],
+)
+def test_a_claim_reads_the_experiments_that_it_speaks_of(claims, sources):
+    of = {source: experiment(source, [1.0, 2.0]) for source in EVERY - {"five_points"}}
+    recorded = {"train__record": {"neurons": True}}
+    of["five_points"] = experiment("five_points", [1.5, 3.0], **recorded)
+    for claim in claims:
+        assert {name for name, each in of.items() if CLAIM[claim].reads(each)} == sources, claim
+
+
+def test_comparing_stepsizes_takes_two_and_a_sweep_takes_ten():
+    assert not CLAIM["larger-stepsize-lower-loss"].reads(experiment("xor", [1.0]))
+    assert not CLAIM["larger-stepsize-higher-test-accuracy"].reads(experiment("digits", [1.0]))
+    grids = {n: experiment("margin", [float(k + 1) for k in range(n)]) for n in (9, 10)}
+    assert [n for n, of in grids.items() if CLAIM["monotone-lower-bound"].reads(of)] == [10]
+    assert not CLAIM["flow-limit"].reads(experiment("xor", [1.0]))
+
+
 # Hypotheses
 
 
@@ -480,6 +514,11 @@ def test_a_theorem_whose_hypothesis_fails_does_not_apply(claim, of, reason):
     (finding,) = CLAIM[claim].check(build(of))
     assert finding.verdict is Verdict.NOT_APPLICABLE
     assert reason in finding.note
+
+
+def test_every_claim_about_runs_names_the_paper_s_method():
+    words = papers_method.words
+    assert all(words in {h.words for h in claim.needs} for claim in CLAIMS if claim.about_runs)
 
 
 def test_theorem_2_2_needs_no_leak():

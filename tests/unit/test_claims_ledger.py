@@ -158,9 +158,11 @@ def test_claims_have_distinct_names_and_known_sources():
 
 
 def test_the_documentation_explains_every_claim():
-    page = (Path(__file__).parents[2] / "docs" / "claims.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/claims.md").read_text()
     lacking = [claim.id for claim in CLAIMS if f"`{claim.id}`" not in page]
     assert not lacking, f"docs/claims.md: write a paragraph on {', '.join(lacking)}"
+    numbered = re.findall(r"^\d+\. \*\*`(.+?)`\*\* \((\w+)", page, re.MULTILINE)
+    assert numbered == [(claim.id, claim.origin) for claim in CLAIMS], "in the ledger's order"
 
 
 def test_a_module_s_claims_are_found_in_its_order():

@@ -32,23 +32,27 @@ def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
     pairs = [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
     gaps = [gap for pair in pairs if (gap := _accuracy_gap(*pair)) is not None]
     lost = study.lost_above([large for _, large in pairs])
-    if not gaps:
+    if gaps:
+        yield ahead(gaps, lost)
+    else:
         note = "the small stepsize has fitted its data before the large one's last increase"
         yield undecided(lost or note, "a smaller stepsize, or a larger one that converges")
-        return
+
+
+def ahead(gaps: list[float], lost: str = "") -> Finding:
+    """Whether gaps, one per seed, are positive in the mean; `lost` is a further note."""
     mean, half = float(np.mean(gaps)), half_interval(gaps)
     numbers = {"measured": mean, "bound": 0.0, "runs": 2 * len(gaps)}
-    words = f"{mean:.4f} +- {half:.4f}, {len(gaps)} seeds" + (f"; {lost}" if lost else "")
+    words = "; ".join(filter(None, (f"{mean:.4f} +- {half:.4f}, {len(gaps)} seeds", lost)))
     if len(gaps) == 1:
-        yield undecided("one seed has no interval", "three seeds or more", **numbers)
-    elif half >= abs(mean):
+        return undecided("one seed has no interval", "three seeds or more", **numbers)
+    if half >= abs(mean):
         seeds = math.ceil(len(gaps) * (half / mean) ** 2) if mean else math.inf
         needed = f"about {count(seeds)} seeds" if math.isfinite(seeds) else "many seeds"
-        yield undecided(words, needed, slack=mean - half, **numbers)
-    else:
-        verdict = Verdict.HOLDS if mean > 0 else Verdict.VIOLATED
-        slack = mean - half if mean > 0 else mean + half
-        yield Finding(verdict, note=words, slack=slack, **numbers)
+        return undecided(words, needed, slack=mean - half, **numbers)
+    verdict = Verdict.HOLDS if mean > 0 else Verdict.VIOLATED
+    slack = mean - half if mean > 0 else mean + half
+    return Finding(verdict, note=words, slack=slack, **numbers)
 
 
 def _accuracy_gap(small: Run, large: Run) -> float | None:

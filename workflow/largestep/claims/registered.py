@@ -1,7 +1,8 @@
 """The claims that are judged, in the order in which the report shows them.
 
-A new claim is a file of its own in this folder and a line here. `tests/unit/test_claims.py` says
-what it still lacks: examples that satisfy and violate it, and its paragraph in docs/claims.md.
+A new claim is a file of its own in this folder and a line here. The tests then say in one line
+each what it lacks: examples that satisfy it and wrong ones (`tests/unit/examples.py`), and its
+paragraph in docs/claims.md.
 """
 
 from types import ModuleType
