@@ -428,6 +428,18 @@ def test_a_diverged_run_contradicts_what_rules_it_out(claim, of, begun, expected
     assert finding.stepsize == of.stepsizes[0]
 
 
+def test_a_run_that_diverged_at_its_first_step_breaks_no_claim():
+    def change(facts, columns):
+        facts |= {"status": "diverged", "status_step": 0, "stable_phase_step": None}
+
+    for of in (experiment("xor", [5.0, 10.0]), experiment("digits", [0.01, 0.2])):
+        study = build(of, change, seeds=(0, 1))
+        assert not study.runs
+        for claim in CLAIMS:
+            if claim.about_runs and claim.reads(of):
+                assert Verdict.HOLDS not in verdicts(claim.id, study), claim.id
+
+
 def test_the_largest_survivor_is_not_called_the_largest_stepsize():
     def change(facts, columns):
         if facts["stepsize"] == 0.4:

@@ -97,6 +97,8 @@ class Run:
         Where Theorem 2.2 gives no threshold this takes its place (our choice).
         """
         steps, loss = self.rows.index.to_numpy(), self.rows["loss"].to_numpy()
+        if not len(steps):
+            return None
         bad = self.rows["margin"].to_numpy() <= 0
         bad[1:] |= loss[1:] > loss[:-1] * (1 + self.rounding.to_numpy()[1:])
         bad_steps = np.append(steps[bad], np.inf)
@@ -139,7 +141,7 @@ def _all(trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float) -> Iterator
     }
     for facts in runs.astype(object).where(runs.notna(), None).to_dict("records"):
         own = rows[facts["seed"], facts["stepsize"]]
-        if facts["status"] != "ok":
+        if facts["status_step"] is not None:
             own = own[own.index < facts["status_step"]]
         run = Run(facts, own, rho)
         if len(own) or run.diverged_step is not None:

@@ -63,9 +63,8 @@ def two_phases(study: Study, run: Run) -> Finding | None:
     found = at_most(last_increase, start, step=last_increase)
     if found.verdict is Verdict.HOLDS and run.last_step < 2 * start:
         # Otherwise the claim would hold by how the beginning of the phase is found.
-        return left_open(
-            found, f"less than an octave after step {start:,}", f"{count(2 * start)} steps"
-        )
+        note = f"less than an octave after step {start:,}"
+        return left_open(found, note, f"{count(2 * start)} steps")
     return found
 
 
