@@ -1,6 +1,7 @@
 """Trajectories written down rather than trained: they satisfy every claim until changed."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -38,10 +39,16 @@ def experiment(source="xor", etas=(5.0,), **changes) -> Experiment:
 
 
 def samples(of: Experiment) -> Samples:
-    if of.dataset.source == "digits":
+    """The experiment's data, whose hard margin is then computed once."""
+    return _samples(of.dataset)
+
+
+@cache
+def _samples(dataset) -> Samples:
+    if dataset.source == "digits":
         rng = np.random.default_rng(0)
         return Samples(rng.standard_normal((20, 3)), rng.choice([-1.0, 1.0], 20))
-    return Samples(*of.dataset.points())
+    return Samples(*dataset.points())
 
 
 def ideal(of: Experiment, data: Samples, stepsize: float, seed: int = 0) -> tuple[dict, dict]:
@@ -97,12 +104,14 @@ def ideal(of: Experiment, data: Samples, stepsize: float, seed: int = 0) -> tupl
     return facts, columns
 
 
-def frames(of: Experiment, change=None, seeds=(0,)) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Trajectories and runs; `change(facts, columns)` alters each ideal run before."""
+def frames(
+    of: Experiment, change=None, seeds=(0,), start=ideal
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Trajectories and runs; `change(facts, columns)` alters each run that `start` gives."""
     data, runs, rows = samples(of), [], []
     for seed in seeds:
         for stepsize in of.stepsizes:
-            facts, columns = ideal(of, data, stepsize, seed)
+            facts, columns = start(of, data, stepsize, seed)
             if change:
                 change(facts, columns)
             runs.append(facts)
@@ -110,7 +119,7 @@ def frames(of: Experiment, change=None, seeds=(0,)) -> tuple[pd.DataFrame, pd.Da
     return pd.concat(rows), pd.DataFrame(runs)
 
 
-def build(of: Experiment, change=None, seeds=(0,), neurons=None) -> Study:
+def build(of: Experiment, change=None, seeds=(0,), neurons=None, start=ideal) -> Study:
     """The study of such runs."""
     alone = pd.DataFrame() if neurons is None else neurons
-    return study("constructed", of, samples(of), *frames(of, change, seeds), alone)
+    return study("constructed", of, samples(of), *frames(of, change, seeds, start), alone)

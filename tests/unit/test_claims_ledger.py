@@ -2,18 +2,23 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 from constructed import experiment, frames
+from hypothesis import given
+from hypothesis import strategies as st
 
-from largestep.claims.claim import Claim, claim
-from largestep.claims.ledger import CLAIMS, FINDINGS, claims_of, entry, table
+from largestep.claims.claim import Claim, claim, hypothesis
+from largestep.claims.ledger import FINDINGS, entry, table
+from largestep.claims.registered import CLAIMS, claims_of
 from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, not_applicable, undecided
 from largestep.configuration import reading
 from largestep.configuration.config import Config
@@ -28,7 +33,17 @@ CONFIG = Config(
     },
 )
 
-CLAIM = Claim("x", "statement", "source", "quantity", "none", ("scaled_loss",), lambda study: [])
+CLAIM = Claim(
+    id="x",
+    statement="statement",
+    origin="paper",
+    source="source",
+    quantity="quantity",
+    tolerance="none",
+    panels=("scaled_loss",),
+    judge=lambda study: [],
+)
+OPEN = undecided("why", "more steps")
 
 
 def verdict_of(*findings: Finding) -> str:
@@ -37,11 +52,37 @@ def verdict_of(*findings: Finding) -> str:
 
 def test_one_violation_outweighs_everything():
     holds, violated = at_most(0, 1), at_most(2, 1)
-    assert verdict_of(holds, undecided("why"), violated, not_applicable("why")) == "violated"
-    assert verdict_of(holds, undecided("why"), not_applicable("why")) == "holds"
-    assert verdict_of(undecided("why"), not_applicable("why")) == "inconclusive"
+    assert verdict_of(holds, OPEN, violated, not_applicable("why")) == "violated"
+    assert verdict_of(holds, OPEN, not_applicable("why")) == "holds where decided"
+    assert verdict_of(holds, not_applicable("why")) == "holds"
+    assert verdict_of(OPEN, not_applicable("why")) == "inconclusive"
     assert verdict_of(not_applicable("why")) == "not applicable"
     assert verdict_of() == "not applicable"
+
+
+@given(st.lists(st.sampled_from([at_most(0, 1), at_most(2, 1), OPEN, not_applicable("why")])))
+def test_an_entry_counts_what_was_decided(findings):
+    line = entry(CLAIM, [("xor", finding) for finding in findings], CONFIG)
+    found = [finding.verdict for finding in findings]
+    assert line["applicable"] == len(found) - found.count(Verdict.NOT_APPLICABLE)
+    assert line["decided"] == line["applicable"] - found.count(Verdict.INCONCLUSIVE)
+    if line["verdict"] == "holds":
+        assert line["decided"] == line["applicable"] > 0
+    if line["verdict"] == "holds where decided":
+        assert 0 < line["decided"] < line["applicable"]
+    assert (line["decides"] is None) == (line["decided"] == line["applicable"])
+
+
+def test_an_entry_names_origin_and_hypotheses():
+    needed = hypothesis("separable data")(lambda study: None)
+    line = entry(replace(CLAIM, needs=(needed,)), [], CONFIG)
+    assert line["origin"] == "paper"
+    assert line["hypotheses"] == ["separable data"]
+
+
+def test_what_would_decide_is_what_most_of_the_open_findings_say():
+    found = [("xor", undecided("a", steps)) for steps in ("9 steps", "7 steps", "7 steps")]
+    assert entry(CLAIM, found, CONFIG)["decides"] == "7 steps"
 
 
 def test_a_number_that_is_not_one_violates():
@@ -53,7 +94,7 @@ def test_an_entry_shows_the_finding_with_least_room():
     found = [
         ("margin", at_most(1, 10, seed=1, stepsize=5.0)),
         ("xor", at_most(9.5, 10, seed=2, stepsize=7.0, step=3)),
-        ("xor", undecided("more steps")),
+        ("xor", undecided("not yet", "more steps")),
     ]
     line = entry(CLAIM, found, CONFIG)
     assert (line["measured"], line["bound"], line["slack"]) == (9.5, 10, 0.5)
@@ -62,8 +103,7 @@ def test_an_entry_shows_the_finding_with_least_room():
         {"experiment": "margin", "holds": 1},
         {"experiment": "xor", "holds": 1, "inconclusive": 1},
     ]
-    assert "1 of 3 inconclusive" in line["reason"]
-    assert "more steps" in line["reason"]
+    assert line["reason"] == "1 inconclusive, such as: not yet; would decide: more steps"
 
 
 def test_an_entry_says_why_a_claim_does_not_apply():
@@ -77,7 +117,7 @@ def test_an_entry_says_why_a_claim_does_not_apply():
 def test_the_figure_is_the_one_with_the_panel_that_shows_the_claim():
     found = [("margin", at_most(9, 10)), ("xor", at_most(1, 10))]
     assert entry(CLAIM, found, CONFIG)["figure"] == "xor"
-    elsewhere = Claim("x", "", "", "", "", ("theory_norm",), lambda study: [])
+    elsewhere = replace(CLAIM, panels=("theory_norm",))
     assert entry(elsewhere, found, CONFIG)["figure"] == "margin"
     assert entry(CLAIM, [], CONFIG)["figure"] is None
 
@@ -90,6 +130,8 @@ def test_a_variant_has_no_say_in_the_verdict():
     assert line["verdict"] == "holds" and line["measured"] == 1
     assert line["runs"] == [{"experiment": "xor", "holds": 1}]
     assert line["variants"] == [{"experiment": "small", "violated": 1, "holds": 1}]
+    assert line["violated_variants"] == ["small"]
+    assert line["decided"] == line["applicable"] == 1
     assert entry(CLAIM, found[1:], config)["verdict"] == "not applicable"
 
 
@@ -106,19 +148,27 @@ def test_findings_become_rows_with_eta():
 def test_claims_have_distinct_names_and_known_sources():
     names = [claim.id for claim in CLAIMS]
     assert len(set(names)) == len(names) > 20
-    origins = ("paper", "derived", "ours", "edge of stability")
-    assert all(claim.source.startswith(origins) for claim in CLAIMS)
+    origins = {
+        "paper": ("paper",),
+        "derived": ("derived", "edge of stability", "paper"),
+        "extension": ("ours", "edge of stability"),
+    }
+    assert all(claim.source.startswith(origins[claim.origin]) for claim in CLAIMS)
     assert all(claim.statement.endswith(".") for claim in CLAIMS)
 
 
 def test_the_documentation_explains_every_claim():
-    page = (Path(__file__).parents[2] / "docs" / "claims.md").read_text()
-    assert not [claim.id for claim in CLAIMS if f"`{claim.id}`" not in page]
+    page = (Path(__file__).parents[2] / "docs/claims.md").read_text()
+    lacking = [claim.id for claim in CLAIMS if f"`{claim.id}`" not in page]
+    assert not lacking, f"docs/claims.md: write a paragraph on {', '.join(lacking)}"
+    numbered = re.findall(r"^\d+\. \*\*`(.+?)`\*\* \((\w+)", page, re.MULTILINE)
+    assert numbered == [(claim.id, claim.origin) for claim in CLAIMS], "in the ledger's order"
 
 
 def test_a_module_s_claims_are_found_in_its_order():
     module = type(sys)("theme")
-    words = {"statement": "", "source": "", "quantity": "", "tolerance": "", "panels": ()}
+    words = {"statement": "", "origin": "paper", "source": "", "quantity": ""}
+    words |= {"tolerance": "", "panels": ()}
     module.first = claim(id="b", **words)(lambda study: [])
     module.helper = len
     module.second = claim(id="a", **words)(lambda study: [])
@@ -171,6 +221,7 @@ def test_the_stage_writes_every_claim_the_same_way_twice(judged):
     entries = json.loads((judged / "1.json").read_text())
     assert [line["id"] for line in entries] == [claim.id for claim in CLAIMS]
     keys = {"id", "statement", "source", "verdict", "measured", "bound", "slack", "runs", "figure"}
+    keys |= {"origin", "hypotheses", "decided", "applicable", "decides", "violated_variants"}
     assert all(keys <= line.keys() for line in entries)
     verdicts = {line["id"]: line["verdict"] for line in entries}
     assert "violated" not in verdicts.values()
@@ -186,14 +237,17 @@ def test_the_stage_writes_every_claim_the_same_way_twice(judged):
 def test_verdicts_are_printed_and_a_violation_fails(judged, tmp_path):
     done = stage("verdicts", "--json", judged / "1.json")
     assert done.returncode == 0, done.stderr
-    assert "holds           thm22-descent" in done.stdout
+    assert re.search(r"^holds +thm22-descent +2 of 2 +0.99, bound 0.5$", done.stdout, re.M)
+    assert re.search(r"^paper +\d+ claims: \d+ holds", done.stdout, re.M)
+    assert done.stdout.endswith("variants   0 claims are violated by a variant\n")
     entries = json.loads((judged / "1.json").read_text())
-    entries[0]["verdict"] = "violated"
+    entries[0] |= {"verdict": "violated", "violated_variants": ["wide", "small"]}
     (tmp_path / "claims.json").write_text(json.dumps(entries))
     done = stage("verdicts", "--json", tmp_path / "claims.json")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert entries[0]["id"] in done.stderr
+    assert "violated by variants: wide, small" in done.stdout
 
 
 def test_a_violating_run_is_violated_in_the_end_and_the_stage_still_succeeds(tmp_path):

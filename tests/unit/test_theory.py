@@ -73,6 +73,16 @@ def test_c1_goes_with_eta_and_c2_with_n():
     assert bounds.phase_time(two_layer(width=20), X, 1) == pytest.approx(4 * c2 * math.log(4 * c2))
 
 
+@given(st.floats(1e-2, 1e4))
+def test_only_this_pairing_makes_the_threshold_of_theorem_2_2(eta):
+    """The poster prints c1 and c2 the other way round."""
+    (X, y), model = XOR_DATA, two_layer(width=20)
+    c1, c2 = bounds.phase_constants(model, X)
+    threshold = thresholds.stable_threshold(model, X, eta * model.m)
+    assert threshold == pytest.approx(1 / max(c1 * eta, c2 * len(y)))
+    assert threshold != pytest.approx(1 / max(c2 * eta, c1 * len(y)))
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     st.integers(0, 10**6),

@@ -32,6 +32,7 @@ def measured(activation: Activation) -> Constants:
     id="near-homogeneity",
     statement="|phi(z) - phi'(z) z| <= kappa, alpha <= phi' , |phi'| <= Lip and |phi''| <= B, with "
     "the constants that the theorems use, for every activation; none can be smaller.",
+    origin="derived",
     source="paper, near-homogeneity; constants derived",
     quantity="largest difference between a constant and its extreme over a fine grid",
     tolerance="1e-6: the grid misses an extreme by 1e-7, times derivatives of order one",

@@ -1,29 +1,48 @@
-"""What a claim is, and how a check becomes one."""
+"""What a claim is, and how a check becomes one.
+
+A new claim is a file in this folder, with a check under `claim` or `claim_per_run`, and a line in
+`registered.py`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from largestep.claims.evidence import Run, Study
-from largestep.claims.verdicts import Finding, not_applicable
+from largestep.claims.verdicts import Finding, not_applicable, undecided
 from largestep.configuration.experiment import Experiment
 
-#: Returns why a hypothesis fails in an experiment, or None where it holds.
-Hypothesis = Callable[[Study], str | None]
+#: Whose claim it is: stated by the paper; proved here from what it states; neither.
+Origin = Literal["paper", "derived", "extension"]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a claim assumes, in words, and why that fails in an experiment (None: it holds)."""
+
+    words: str
+    why_not: Callable[[Study], str | None]
+
+
+def hypothesis(words: str) -> Callable[[Callable[[Study], str | None]], Hypothesis]:
+    """Make the decorated function, study -> why it fails or None, a hypothesis."""
+    return lambda why_not: Hypothesis(words, why_not)
 
 
 @dataclass(frozen=True)
 class Claim:
     """One statement that runs can contradict.
 
-    quantity: what is measured, in words and symbols. tolerance: how much of a violation is
-    forgiven, and which source of error it comes from. panels: names of the panels that show it,
-    the best first. reads: which experiments it speaks of at all; needs: the hypotheses without
-    which it is not applicable there. judge: the check, study -> findings, or () -> findings where
-    the claim is not about runs.
+    source: where it comes from, in words. quantity: what is measured, in words and symbols.
+    tolerance: how much of a violation is forgiven, and which source of error it comes from.
+    panels: names of the panels that show it, the best first. reads: which experiments it speaks
+    of at all; needs: the hypotheses without which it is not applicable there. judge: the check,
+    study -> findings, or () -> findings where the claim is not about runs.
     """
 
     id: str
     statement: str
+    origin: Origin
     source: str
     quantity: str
     tolerance: str
@@ -35,9 +54,9 @@ class Claim:
 
     def check(self, study: Study) -> Iterator[Finding]:
         """Findings of one experiment; a failed hypothesis is one finding, for all its runs."""
-        for hypothesis in self.needs:
-            if reason := hypothesis(study):
-                yield not_applicable(reason, runs=len(study.runs))
+        for needed in self.needs:
+            if reason := needed.why_not(study):
+                yield not_applicable(reason, runs=len(study.runs) + len(study.diverged))
                 return
         yield from self.judge(study)
 
@@ -47,13 +66,20 @@ def claim(**words) -> Callable[[Callable], Claim]:
     return lambda judge: Claim(judge=judge, **words)
 
 
-def claim_per_run(**words) -> Callable[[Callable], Claim]:
-    """Make the decorated check of one run, (study, run) -> finding or None, a claim."""
+def claim_per_run(
+    diverged: Callable[[Study, Run], Finding | None] | None = None, **words
+) -> Callable[[Callable], Claim]:
+    """Make the decorated check of one run, (study, run) -> finding or None, a claim.
+
+    diverged: the same for a run that diverged; if not given, such a run decides nothing.
+    """
 
     def make(judge) -> Claim:
         def each(study: Study) -> Iterator[Finding]:
-            for run in study.runs:
-                if finding := judge(study, run):
+            judged = [(run, judge) for run in study.runs]
+            judged += [(run, diverged or decides_nothing) for run in study.diverged]
+            for run, check in judged:
+                if finding := check(study, run):
                     yield of(run, finding)
 
         return Claim(judge=each, **words)
@@ -66,16 +92,36 @@ def of(run: Run, finding: Finding) -> Finding:
     return replace(finding, seed=run.seed, stepsize=run.stepsize)
 
 
+def decides_nothing(study: Study, run: Run) -> Finding:
+    """What a claim says of a run that diverged before it did what the claim speaks of."""
+    return undecided(
+        f"stepsize {run.stepsize:g} diverged at step {run.diverged_step:,}",
+        "no number of steps: a diverged run does not come back",
+    )
+
+
+@hypothesis("constant-stepsize gradient descent on the logistic loss")
+def papers_method(study: Study) -> str | None:
+    train = study.experiment.train
+    if train.papers:
+        return None
+    used = (train.direction.label, train.policy.label, train.loss.label)
+    return "the method is not the paper's ({}, {} stepsizes, {} loss)".format(*used)
+
+
+@hypothesis("a two-layer network whose output weights are fixed")
 def two_layer(study: Study) -> str | None:
     if study.model.head is None:
         return "an MLP trains every layer: the derivatives of f are unbounded"
     return None
 
 
+@hypothesis("a leaky activation, alpha = inf phi' > 0")
 def leaky(study: Study) -> str | None:
     alpha = study.model.activation.constants().alpha
     return None if alpha > 0 else f"alpha = inf phi' = {alpha:.3g} is not positive"
 
 
+@hypothesis("linearly separable data")
 def separable(study: Study) -> str | None:
     return None if study.samples.margin else "the data are not linearly separable"

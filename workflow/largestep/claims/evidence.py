@@ -1,6 +1,6 @@
 """One experiment as the checks see it: its configuration, its data, its runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,7 +35,8 @@ class Run:
     """One finished run.
 
     facts: its row of runs.parquet, missing values as None. rows: its recorded steps, by step,
-    without the stretch where it is frozen. rho: Lipschitz constant of f, 0 where it has none.
+    without the stretch where it is frozen or after it diverged. rho: Lipschitz constant of f, 0
+    where it has none.
     """
 
     facts: Mapping[str, Any]
@@ -53,6 +54,16 @@ class Run:
     @property
     def eta(self) -> float | None:
         return self.facts["eta"]
+
+    @property
+    def diverged_step(self) -> int | None:
+        """The first step that was not finite; None for a run that did not diverge."""
+        return int(self.facts["status_step"]) if self.facts["status"] == "diverged" else None
+
+    @property
+    def increases(self) -> int:
+        """Steps at which the loss increased; a divergence counts as one."""
+        return self.facts["increases"] + (self.diverged_step is not None)
 
     @property
     def last(self) -> pd.Series:
@@ -86,6 +97,8 @@ class Run:
         Where Theorem 2.2 gives no threshold this takes its place (our choice).
         """
         steps, loss = self.rows.index.to_numpy(), self.rows["loss"].to_numpy()
+        if not len(steps):
+            return None
         bad = self.rows["margin"].to_numpy() <= 0
         bad[1:] |= loss[1:] > loss[:-1] * (1 + self.rounding.to_numpy()[1:])
         bad_steps = np.append(steps[bad], np.inf)
@@ -107,23 +120,32 @@ class Run:
 
 
 def runs_of(trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float = 0.0) -> tuple[Run, ...]:
-    """The runs of one experiment from its rows of the result tables.
+    """The runs of one experiment from its rows of the result tables, but for those that diverged.
 
-    Runs that diverged take no part in any verdict, nor do the steps from which a run is frozen.
+    The steps from which a run is frozen take no part.
     """
+    return tuple(run for run in _all(trajectories, runs, rho) if run.diverged_step is None)
+
+
+def diverged_of(
+    trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float = 0.0
+) -> tuple[Run, ...]:
+    """The runs that diverged, with the rows before they did."""
+    return tuple(run for run in _all(trajectories, runs, rho) if run.diverged_step is not None)
+
+
+def _all(trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float) -> Iterator[Run]:
     rows = {
         key: part.set_index("step").sort_index()
         for key, part in trajectories.groupby(["seed", "stepsize"])
     }
-    kept = []
     for facts in runs.astype(object).where(runs.notna(), None).to_dict("records"):
-        if facts["status"] != "diverged":
-            own = rows[facts["seed"], facts["stepsize"]]
-            if facts["status"] == "frozen":
-                own = own[own.index < facts["status_step"]]
-            if len(own):
-                kept.append(Run(facts, own, rho))
-    return tuple(kept)
+        own = rows[facts["seed"], facts["stepsize"]]
+        if facts["status_step"] is not None:
+            own = own[own.index < facts["status_step"]]
+        run = Run(facts, own, rho)
+        if len(own) or run.diverged_step is not None:
+            yield run
 
 
 def by_seed(runs: Iterable[Run]) -> list[list[Run]]:
@@ -136,15 +158,17 @@ def by_seed(runs: Iterable[Run]) -> list[list[Run]]:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """One experiment with its finished runs; those that diverged are left out.
+    """One experiment with its finished runs.
 
-    neurons: its rows of neurons.parquet.
+    runs: those that did not diverge; diverged: those that did. neurons: its rows of
+    neurons.parquet.
     """
 
     name: str
     experiment: Experiment
     samples: Samples
     runs: tuple[Run, ...]
+    diverged: tuple[Run, ...]
     neurons: pd.DataFrame
 
     @property
@@ -167,5 +191,18 @@ class Study:
 
     @cached_property
     def seeds(self) -> list[list[Run]]:
-        """The runs of each seed, by increasing stepsize."""
+        """The runs of each seed that did not diverge, by increasing stepsize."""
         return by_seed(self.runs)
+
+    @cached_property
+    def grids(self) -> list[list[Run]]:
+        """All runs of each seed, diverged ones too, by increasing stepsize."""
+        return by_seed((*self.runs, *self.diverged))
+
+    def lost_above(self, runs: Iterable[Run]) -> str:
+        """Which larger stepsizes of these runs' seeds diverged, in words; empty if none did."""
+        largest = {run.seed: run.stepsize for run in sorted(runs, key=lambda run: run.stepsize)}
+        lost = sorted(
+            {run.stepsize for run in self.diverged if run.stepsize > largest.get(run.seed, np.inf)}
+        )
+        return f"larger stepsizes diverged: {', '.join(f'{h:g}' for h in lost)}" if lost else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from largestep.claims.claim import claim
+from largestep.claims.claim import claim, papers_method
 from largestep.claims.evidence import Run, Study
 from largestep.claims.verdicts import Finding, at_most, undecided
 
@@ -16,24 +16,26 @@ _CLEAR = 1000
     id="flow-limit",
     statement="The smaller the stepsize, the closer gradient descent stays to gradient flow, in "
     "proportion to the stepsize.",
+    origin="extension",
     source="ours; the order 1 derived (gradient descent is Euler's method for the flow)",
     quantity="distance from 1 of the slope of log max |ln L - ln L_flow|, over the times that all "
     "reach, against log stepsize; the two smallest stepsizes, neither above half of the largest "
-    "that lets no loss rise",
+    "monotone one",
     tolerance="0.2: the error's second-order term, which such stepsizes may still have",
     panels=("flow",),
     reads=lambda experiment: experiment.flow is not None,
+    needs=(papers_method,),
 )
 def flow_limit(study: Study) -> Iterator[Finding]:
     for runs in study.seeds:
-        monotone = [run for run in runs if not run.facts["increases"]]
+        monotone = [run for run in runs if not run.increases]
         # It speaks of a limit: larger stepsizes show the error's higher orders as well.
         small = [run for run in monotone if run.stepsize <= monotone[-1].stepsize / 2][:2]
         numbers = {"seed": runs[0].seed, "runs": len(small)}
         if len(small) < 2:
             yield undecided(
-                f"{len(small)} stepsizes are at most half of the largest that lets no loss rise; "
-                "two would decide",
+                f"{len(small)} stepsizes are at most half of the largest monotone one",
+                "two such stepsizes",
                 **numbers,
             )
             continue
@@ -41,7 +43,8 @@ def flow_limit(study: Study) -> Iterator[Finding]:
         if min(distances) < _CLEAR * study.experiment.flow.tolerance:
             yield undecided(
                 f"up to the time compared a stepsize is within {min(distances):.1e} of the flow, "
-                "whose own error counts there; a smaller flow.tolerance would decide",
+                "whose own error counts there",
+                "a smaller flow.tolerance",
                 **numbers,
             )
             continue

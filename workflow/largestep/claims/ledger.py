@@ -4,43 +4,19 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from largestep.claims import (
-    activations,
-    flow,
-    horizon,
-    neurons,
-    phases,
-    rates,
-    sharpness,
-    stable_phase,
-    transition,
-)
 from largestep.claims.claim import Claim
-from largestep.claims.evidence import Samples, Study, runs_of
-from largestep.claims.verdicts import PRECEDENCE, Finding, Verdict
+from largestep.claims.evidence import Samples, Study, diverged_of, runs_of
+from largestep.claims.verdicts import Finding, Verdict, overall
 from largestep.configuration.config import Config
 from largestep.configuration.experiment import Experiment
 from largestep.data import samples
 from largestep.results import tables
 from largestep.theory import thresholds
-
-_THEMES = (
-    phases,
-    neurons,
-    stable_phase,
-    rates,
-    transition,
-    horizon,
-    sharpness,
-    flow,
-    activations,
-)
 
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
@@ -64,15 +40,6 @@ FINDINGS = pa.schema(
 
 #: A finding with the experiment that it is about, or None.
 Found = tuple[str | None, Finding]
-
-
-def claims_of(module: ModuleType) -> list[Claim]:
-    """The claims that a module defines, in its order."""
-    return [value for value in vars(module).values() if isinstance(value, Claim)]
-
-
-#: In the order in which the report shows them.
-CLAIMS = tuple(claim for theme in _THEMES for claim in claims_of(theme))
 
 
 def studies(
@@ -102,7 +69,8 @@ def study(
     """One experiment from its rows of the result tables."""
     smoothness = thresholds.smoothness(experiment.model, data.X)
     rho = math.sqrt(smoothness.rho2) if smoothness else 0.0
-    return Study(name, experiment, data, runs_of(trajectories, runs, rho), neurons)
+    judged, lost = (each(trajectories, runs, rho) for each in (runs_of, diverged_of))
+    return Study(name, experiment, data, judged, lost, neurons)
 
 
 def judge(claims: Iterable[Claim], studies: Iterable[Study]) -> dict[str, list[Found]]:
@@ -127,20 +95,26 @@ def entry(claim: Claim, found: list[Found], config: Config) -> dict:
     beside = [pair for pair in found if pair[0] in variants]
     found = [pair for pair in found if pair[0] not in variants]
     counts = Counter(finding.verdict for _, finding in found)
-    verdict = next((v for v in PRECEDENCE if counts[v]), Verdict.NOT_APPLICABLE)
-    deciding = [(name, f) for name, f in found if f.verdict is verdict]
-    where, worst = min(deciding, key=lambda pair: _room(pair[1]), default=(None, Finding(verdict)))
+    verdict = overall(counts)
+    decided = Verdict.HOLDS if verdict is Verdict.WHERE_DECIDED else verdict
+    deciding = [(name, f) for name, f in found if f.verdict is decided]
+    where, worst = min(deciding, key=lambda pair: _room(pair[1]), default=(None, Finding(decided)))
     return {
         "id": claim.id,
         "statement": claim.statement,
+        "origin": claim.origin,
         "source": claim.source,
+        "hypotheses": [needed.words for needed in claim.needs],
         "verdict": verdict.value,
+        "decided": counts[Verdict.HOLDS] + counts[Verdict.VIOLATED],
+        "applicable": counts.total() - counts[Verdict.NOT_APPLICABLE],
         "quantity": claim.quantity,
         "measured": _rounded(worst.measured),
         "bound": _rounded(worst.bound),
         "slack": _rounded(worst.slack),
         "tolerance": claim.tolerance,
         "reason": _reason(verdict, counts, deciding, worst, found),
+        "decides": _decides(found),
         "worst": {
             "experiment": where,
             "seed": worst.seed,
@@ -149,6 +123,7 @@ def entry(claim: Claim, found: list[Found], config: Config) -> dict:
         },
         "runs": _tally(found),
         "variants": _tally(beside),
+        "violated_variants": sorted({n for n, f in beside if f.verdict is Verdict.VIOLATED}),
         "figure": _figure(claim, [where, *(name for name, _ in deciding)], config),
     }
 
@@ -169,7 +144,7 @@ def table(found: Mapping[str, list[Found]], config: Config) -> pd.DataFrame:
                 "measured": _rounded(finding.measured),
                 "bound": _rounded(finding.bound),
                 "slack": _rounded(finding.slack),
-                "note": finding.note,
+                "note": finding.words,
             }
             for claim, pairs in found.items()
             for name, finding in pairs
@@ -196,10 +171,16 @@ def _reason(verdict, counts, deciding, worst, found) -> str:
     parts = [worst.note] if worst.note else []
     if verdict is Verdict.VIOLATED:
         parts.insert(0, f"{counts[verdict]} of {counts.total()}")
-    if verdict is Verdict.HOLDS and counts[Verdict.INCONCLUSIVE]:
-        open_ones = [f.note for _, f in found if f.verdict is Verdict.INCONCLUSIVE]
-        parts.append(f"{len(open_ones)} of {counts.total()} inconclusive, such as: {open_ones[0]}")
+    if verdict is Verdict.WHERE_DECIDED:
+        left = next(f for _, f in found if f.verdict is Verdict.INCONCLUSIVE)
+        parts.append(f"{counts[left.verdict]} inconclusive, such as: {left.words}")
     return "; ".join(parts)
+
+
+def _decides(found: list[Found]) -> str | None:
+    """What would decide the inconclusive findings: what most of them say; None if all decide."""
+    wanted = Counter(f.decides for _, f in found if f.verdict is Verdict.INCONCLUSIVE)
+    return wanted.most_common(1)[0][0] if wanted else None
 
 
 def _tally(found: list[Found]) -> list[dict]:

@@ -1,17 +1,31 @@
 """Theorems 3.2 and 4.1: the loss before the stable phase, and how soon that phase comes."""
 
-import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from largestep.claims.claim import claim, claim_per_run, leaky, separable, two_layer
+from largestep.claims.claim import (
+    claim,
+    claim_per_run,
+    leaky,
+    papers_method,
+    separable,
+    two_layer,
+)
 from largestep.claims.evidence import Run, Study
-from largestep.claims.verdicts import Finding, at_least, at_most, undecided
+from largestep.claims.statistics import log_log_slope
+from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, left_open, undecided
 from largestep.configuration.experiment import Experiment
 from largestep.theory import bounds
 
 _RIGOROUS = "rounding of a sum of t numbers, t times the unit round-off"
+
+
+def _unbounded(study: Study, run: Run) -> Finding:
+    """The bounds hold at every step whatever the stepsize: a run that diverged is beyond them."""
+    note = f"diverged at step {run.diverged_step:,}, where the bound is finite"
+    return Finding(Verdict.VIOLATED, note=note, step=run.diverged_step)
 
 
 def _largest_ratio(run: Run, measured: np.ndarray, bound: np.ndarray) -> Finding:
@@ -26,11 +40,13 @@ def _largest_ratio(run: Run, measured: np.ndarray, bound: np.ndarray) -> Finding
 @claim_per_run(
     id="thm32-mean-loss",
     statement="At every step the mean loss so far is below the bound, whatever the stepsize.",
+    origin="paper",
     source="paper, Theorem 3.2; rigorous form derived",
     quantity="largest ratio of the running mean loss to its bound",
     tolerance=_RIGOROUS,
     panels=("theory_mean_loss",),
-    needs=(two_layer, leaky, separable),
+    needs=(papers_method, two_layer, leaky, separable),
+    diverged=_unbounded,
 )
 def mean_loss(study: Study, run: Run) -> Finding | None:
     rows = run.rows.iloc[1:]
@@ -45,11 +61,13 @@ def mean_loss(study: Study, run: Run) -> Finding | None:
     id="thm41-count",
     statement="At every step the sum so far of G, the mean of |l'|, is below what the distance "
     "from the initial weights allows; as G >= min(L/2, 1/(2n)), the loss cannot stay high.",
+    origin="derived",
     source="paper, Theorem 4.1; rigorous form derived",
     quantity="largest ratio of sum G to sqrt(m) ||w_t - w_0|| / (stepsize alpha gamma |c|_1)",
     tolerance=_RIGOROUS,
     panels=("theory_transition",),
-    needs=(two_layer, leaky, separable),
+    needs=(papers_method, two_layer, leaky, separable),
+    diverged=_unbounded,
 )
 def slope_count(study: Study, run: Run) -> Finding | None:
     rows = run.rows.iloc[1:]
@@ -71,65 +89,90 @@ def crossing(study: Study) -> float:
     return c2 * study.n / c1
 
 
-def _log_log_slope(runs: list[Run]) -> float:
-    steps = [math.log(run.stable_step) for run in runs]
-    return float(np.polyfit([math.log(run.eta) for run in runs], steps, 1)[0])
+def _branch(
+    study: Study, low: float, high: float, enough: int
+) -> tuple[float, float, int] | Finding | None:
+    """Slope of log s against log eta for low <= eta <= high, half its interval, number of runs.
+
+    All seeds together. A finding where too few runs reached the stable phase, or where those that
+    did are not the larger stepsizes: then the slope would be that of the survivors. None where
+    the grid has too few such stepsizes.
+    """
+    grids = [[run for run in runs if low <= run.eta <= high] for runs in study.grids]
+    grids = [runs for runs in grids if len(runs) >= enough]
+    if not grids:
+        return None
+    runs = sum(map(len, grids))
+    between = f"eta between {low:.3g} and {high:.3g}"
+    reached = [[run for run in runs if _reached(run)] for runs in grids]
+    for inside, there in zip(grids, reached, strict=True):
+        if any(run.diverged_step is not None for run in inside):
+            note = f"a stepsize with {between} diverged"
+            return undecided(note, "no number of steps", runs=runs)
+        if len(there) < enough:
+            note = f"{len(there)} of {len(inside)} stepsizes with {between} reached s"
+            return undecided(note, f"more steps: {enough} stepsizes are needed", runs=runs)
+        if there != inside[-len(there) :]:
+            note = f"of the stepsizes with {between}, a smaller one reached s, a larger one did not"
+            return undecided(note, "more steps", runs=runs)
+    slope, half = log_log_slope(
+        [([run.eta for run in there], [run.stable_step for run in there]) for there in reached]
+    )
+    return slope, half, sum(map(len, reached))
 
 
-def _branch(study: Study, low: float, high: float, enough: int) -> Iterator[list[Run] | Finding]:
-    """Per seed the runs with low <= eta <= high that reached the stable phase, or why not."""
-    for runs in study.seeds:
-        inside = [run for run in runs if low <= run.eta <= high]
-        if len(inside) < enough:
-            continue
-        reached = [run for run in inside if run.stable_step]
-        if len(reached) < enough:
-            yield undecided(
-                f"only {len(reached)} of {len(inside)} stepsizes with eta between {low:.3g} and "
-                f"{high:.3g} reached the stable phase; {enough} are needed, with more steps",
-                seed=runs[0].seed,
-                runs=len(inside),
-            )
-        else:
-            yield reached
+def _reached(run: Run) -> bool:
+    return run.stable_step is not None and run.stable_step > 0 and run.diverged_step is None
+
+
+def beyond_interval(found: Finding, half: float) -> Finding:
+    """The finding, left open where its slack is within the interval of what was measured."""
+    interval = f"+- {half:.2g} (95%)"
+    if abs(found.slack) > half:
+        return replace(found, note="; ".join(filter(None, (found.note, interval))))
+    return left_open(found, f"{interval}: the interval contains the bound", "more seeds")
 
 
 @claim(
     id="thm41-slope",
-    statement="While eta is well below c2 n / c1, the stable phase comes as early as 1/eta.",
+    statement="While eta is well below c2 n / c1, the stable phase begins as early as 1/eta.",
+    origin="paper",
     source="paper, Theorem 4.1; up to eta = c2 n / (3 c1) is our choice",
     quantity="distance from -1 of the slope of log s against log eta",
-    tolerance="0.15: the theorem's logarithm adds 1 / ln(c2 n), 0.14 for n = 50, to the slope",
+    tolerance="0.15: the theorem's logarithm adds 1 / ln(c2 n), 0.14 for n = 50, to the slope; "
+    "the slope's whole 95% interval must be inside",
     panels=("theory_transition",),
     reads=on_theory_set,
-    needs=(two_layer, leaky, separable),
+    needs=(papers_method, two_layer, leaky, separable),
 )
 def transition_slope(study: Study) -> Iterator[Finding]:
-    for runs in _branch(study, 0, crossing(study) / 3, 3):
-        if isinstance(runs, Finding):
-            yield runs
-            continue
-        slope = _log_log_slope(runs)
-        note = f"slope {slope:.4g} over {len(runs)} stepsizes"
-        yield at_most(abs(slope + 1), 0.15, seed=runs[0].seed, runs=len(runs), note=note)
+    found = _branch(study, 0, crossing(study) / 3, 3)
+    if isinstance(found, Finding):
+        yield found
+    elif found:
+        slope, half, runs = found
+        note = f"slope {slope:.4g} over {runs} runs"
+        yield beyond_interval(at_most(abs(slope + 1), 0.15, runs=runs, note=note), half)
 
 
 @claim(
     id="thm41-plateau",
     statement="Just beyond eta = c2 n / c1 a larger stepsize no longer brings the stable phase "
     "forward like 1/eta.",
+    origin="paper",
     source="paper, Theorem 4.1; eta from c2 n / c1 to twice that is our choice",
     quantity="slope of log s against log eta",
-    tolerance="none; the bound -1/2 is midway between the branch 1/eta and a plateau",
+    tolerance="none: the slope's whole 95% interval must be above -1/2, which is midway between "
+    "the branch 1/eta and a plateau",
     panels=("theory_transition",),
     reads=on_theory_set,
-    needs=(two_layer, leaky, separable),
+    needs=(papers_method, two_layer, leaky, separable),
 )
 def transition_plateau(study: Study) -> Iterator[Finding]:
     edge = crossing(study)
-    for runs in _branch(study, edge, 2 * edge, 2):
-        if isinstance(runs, Finding):
-            yield runs
-            continue
-        slope = _log_log_slope(runs)
-        yield at_least(slope, -0.5, seed=runs[0].seed, runs=len(runs))
+    found = _branch(study, edge, 2 * edge, 2)
+    if isinstance(found, Finding):
+        yield found
+    elif found:
+        slope, half, runs = found
+        yield beyond_interval(at_least(slope, -0.5, runs=runs, note=f"{runs} runs"), half)

@@ -1,57 +1,73 @@
 """Whether a quantity moves towards its limit as the logarithm of the step grows.
 
-The paper's rates are limits, which finite runs approach like 1/log t: a distance from the limit
-says little, its trend over octaves (steps t, 2t, 4t) says more.
+The paper's rates are limits, which finite runs approach like a power of 1/log t. Closeness alone
+says little: a quantity that moves away may still be close; so does a trend alone, far from the
+limit. A limit is taken as reached only where both are seen.
 """
 
 import math
-from dataclasses import replace
 
-import numpy as np
 import pandas as pd
+from numpy import interp
 
 from largestep.claims.evidence import Run
-from largestep.claims.verdicts import Finding, Verdict, at_most, count, undecided
+from largestep.claims.verdicts import Finding, Verdict, at_most, count, left_open, undecided
+
+#: Octaves whose trend counts, and how many of them there must be.
+_OCTAVES, _FEWEST = 3, 2
+#: A distance that falls like a smaller power of 1/log t than this does not fall.
+_NO_TREND = 0.25
 
 TOLERANCE = (
-    "within 1/ln T of the limit, the size of the corrections of order 1/log t; or closer to it "
-    "than two octaves before by half of what 1/log t brings"
+    "the trend: nearer in each of the last three octaves, two at least, and like (1/log t)^(1/2) "
+    "or faster; closeness: 1/ln T, the size of corrections of order 1/log t"
 )
 
 
-def towards(run: Run, values: pd.Series, limit: float, power: int = 1) -> Finding:
+def towards(
+    run: Run, values: pd.Series, limit: float, power: int = 1, trend: float = 0.5
+) -> Finding:
     """Judge `values`, by step at powers of two in the stable phase, against their `limit`.
 
-    The distance is expected to fall like 1/(log t)^power. It is close enough at 1/(ln T)^power;
-    farther away it must have shrunk, over the last two octaves, by half of what that law says.
-    Violated only where the run was long enough to know: the quantity came no closer in three
-    octaves although the stable phase has made most of the weights (||w_T|| >= 2 ||w_s||).
+    Theory lets the distance fall like 1/(log t)^power. It holds where the distance is at most
+    1/(ln T)^power and has fallen in each of the last octaves, at least like 1/(log t)^trend.
+    Violated only where it is farther away and has not moved closer although the stable phase has
+    made most of the weights (||w_T|| >= 2 ||w_s||).
     """
-    values = values.dropna()
-    if len(values) < 3:
+    values = values.dropna().iloc[-_OCTAVES - 1 :]
+    if len(values) <= _FEWEST:
         if run.facts["status"] == "frozen":
-            return undecided("rounding froze the run within three octaves of its stable phase")
-        return undecided(
-            f"three octaves of the stable phase need {count(8 * run.stable_step)} steps"
-        )
+            note = "rounding froze the run within three octaves of its stable phase"
+            return undecided(note, "a dtype of more digits")
+        needed = count(2 ** (_FEWEST + 1) * run.stable_step)
+        return undecided("fewer than three octaves of the stable phase", f"{needed} steps")
     last = int(values.index[-1])
-    distance = (values - limit).abs().to_numpy()
-    shrinking = 1 - power / math.log2(last)
-    allowed = max(math.log(last) ** -power, distance[-3] * shrinking)
-    note = f"{values.iloc[-1]:.4g} at step {last:,}, limit {limit:g}"
-    found = at_most(distance[-1], allowed, note=note, step=last)
-    if found.verdict is Verdict.HOLDS:
+    distance = (values - limit).abs()
+    close = math.log(last) ** -power
+    path = " -> ".join(f"{value:.4g}" for value in values)
+    found = at_most(distance.iloc[-1], close, note=f"{path}, limit {limit:g}", step=last)
+    nearing = bool((distance.diff().iloc[1:] <= 0).all())
+    if found.verdict is Verdict.HOLDS and nearing and _fell(distance, trend):
         return found
     enough = _doubling_step(run)
-    if enough <= last and len(values) >= 4 and distance[-1] >= distance[-4] * shrinking:
+    if (
+        found.verdict is Verdict.VIOLATED
+        and enough <= last
+        and len(values) > _OCTAVES
+        and not _fell(distance, _NO_TREND)
+    ):
         return found
+    why = "close, but nearing too slowly" if nearing else "close, but not nearing"
+    why = "not close yet" if found.verdict is Verdict.VIOLATED else why
     needed = 2 * last if enough <= last else enough
     more = f"about {count(needed)} steps" if math.isfinite(needed) else "more steps than fit a run"
-    return replace(
-        found,
-        verdict=Verdict.INCONCLUSIVE,
-        note=f"{note}: the limit does not rule yet, it would take {more}",
-    )
+    return left_open(found, why, more)
+
+
+def _fell(distance: pd.Series, power: float) -> bool:
+    """Whether the distance fell from first to last at least like 1/(log step)^power."""
+    first, last = distance.index[[0, -1]]
+    return bool(distance.iloc[-1] <= distance.iloc[0] * (math.log(first) / math.log(last)) ** power)
 
 
 def _doubling_step(run: Run) -> float:
@@ -60,6 +76,6 @@ def _doubling_step(run: Run) -> float:
     missing = 2 * norm.iloc[0] - norm.iloc[-1]
     if missing <= 0:
         return run.last_step
-    growth = norm.iloc[-1] - np.interp(run.last_step / 2, norm.index, norm)
+    growth = norm.iloc[-1] - interp(run.last_step / 2, norm.index, norm)
     octaves = missing / growth if growth > 0 else math.inf
     return run.last_step * 2**octaves if octaves < 100 else math.inf

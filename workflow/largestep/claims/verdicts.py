@@ -1,18 +1,22 @@
 """What a check can find: one of four verdicts, with the numbers that decided it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
+    """Of a finding, all but `holds where decided`; of a claim, which has many findings, any."""
+
     HOLDS = "holds"
-    VIOLATED = "violated"
+    WHERE_DECIDED = "holds where decided"
     INCONCLUSIVE = "inconclusive"
+    VIOLATED = "violated"
     NOT_APPLICABLE = "not applicable"
 
 
-#: Of several verdicts on one claim, the first of these counts.
+#: Of several findings on one experiment, the first of these counts.
 PRECEDENCE = (Verdict.VIOLATED, Verdict.HOLDS, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE)
 
 
@@ -21,7 +25,7 @@ class Finding:
     """The verdict on one run, or on one group of runs (`seed` and `stepsize` None: all of them).
 
     slack: how far `measured` is on the right side of `bound`, in its units; negative beyond it.
-    step: where in the run it was measured. note: what else a reader should know; for an
+    step: where in the run it was measured. note: what else a reader should know. decides: of an
     inconclusive finding, what would decide it.
     """
 
@@ -30,10 +34,17 @@ class Finding:
     bound: float | None = None
     slack: float | None = None
     note: str = ""
+    decides: str = ""
     step: int | None = None
     seed: int | None = None
     stepsize: float | None = None
     runs: int = 1
+
+    @property
+    def words(self) -> str:
+        """The note, and what would decide an inconclusive finding."""
+        decides = self.decides and f"would decide: {self.decides}"
+        return "; ".join(filter(None, (self.note, decides)))
 
 
 def at_most(measured: float, bound: float, **details) -> Finding:
@@ -46,12 +57,18 @@ def at_least(measured: float, bound: float, **details) -> Finding:
     return _judge(measured, bound, measured - bound, details)
 
 
-def undecided(note: str, **details) -> Finding:
-    return Finding(Verdict.INCONCLUSIVE, note=note, **details)
+def undecided(note: str, decides: str, **details) -> Finding:
+    return Finding(Verdict.INCONCLUSIVE, note=note, decides=decides, **details)
 
 
 def not_applicable(note: str, **details) -> Finding:
     return Finding(Verdict.NOT_APPLICABLE, note=note, **details)
+
+
+def left_open(found: Finding, note: str, decides: str) -> Finding:
+    """The finding's numbers, with no verdict drawn from them."""
+    note = "; ".join(filter(None, (found.note, note)))
+    return replace(found, verdict=Verdict.INCONCLUSIVE, note=note, decides=decides)
 
 
 def unless_rounding(found: Finding, error: float) -> Finding:
@@ -59,14 +76,23 @@ def unless_rounding(found: Finding, error: float) -> Finding:
     if abs(found.slack) > error:
         return found
     note = f"the room, {found.slack:.1e}, is within rounding, {error:.1e}"
-    return replace(found, verdict=Verdict.INCONCLUSIVE, note=note)
+    return left_open(found, note, "a dtype of more digits")
 
 
-def _judge(measured: float, bound: float, slack: float, details: dict) -> Finding:
-    verdict = Verdict.HOLDS if slack >= 0 else Verdict.VIOLATED
-    return Finding(verdict, float(measured), float(bound), float(slack), **details)
+def overall(counts: Mapping[Verdict, int]) -> Verdict:
+    """The verdict on a claim from how many findings have which."""
+    if counts.get(Verdict.VIOLATED):
+        return Verdict.VIOLATED
+    if counts.get(Verdict.HOLDS):
+        return Verdict.WHERE_DECIDED if counts.get(Verdict.INCONCLUSIVE) else Verdict.HOLDS
+    return Verdict.INCONCLUSIVE if counts.get(Verdict.INCONCLUSIVE) else Verdict.NOT_APPLICABLE
 
 
 def count(steps: float) -> str:
     """A number of steps in words: 12,000, or 3e+15 where digits say nothing."""
     return f"{math.ceil(steps):,}" if steps < 1e12 else f"{steps:.0e}"
+
+
+def _judge(measured: float, bound: float, slack: float, details: dict) -> Finding:
+    verdict = Verdict.HOLDS if slack >= 0 else Verdict.VIOLATED
+    return Finding(verdict, float(measured), float(bound), float(slack), **details)

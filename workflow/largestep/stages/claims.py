@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from largestep.claims import ledger
+from largestep.claims.registered import CLAIMS
 from largestep.common.files import replacing
 from largestep.configuration.config import Config
 from largestep.results import tables
@@ -15,9 +16,9 @@ def run(arguments: argparse.Namespace) -> None:
     config = Config.model_validate_json(arguments.config)
     results = (arguments.trajectories, arguments.runs, arguments.neurons)
     data = {path.stem: path for path in arguments.data}
-    found = ledger.judge(ledger.CLAIMS, ledger.studies(config, *results, data))
+    found = ledger.judge(CLAIMS, ledger.studies(config, *results, data))
     tables.write(ledger.table(found, config), ledger.FINDINGS, arguments.parquet)
-    entries = [ledger.entry(claim, found[claim.id], config) for claim in ledger.CLAIMS]
+    entries = [ledger.entry(claim, found[claim.id], config) for claim in CLAIMS]
     with replacing(arguments.json) as partial:
         partial.write_text(json.dumps(entries, indent=1, allow_nan=False) + "\n")
 

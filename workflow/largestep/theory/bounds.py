@@ -1,4 +1,4 @@
-"""Theorems 3.2 and 4.1 in the rigorous forms that docs/claims.md derives.
+"""Theorems 3.2 and 4.1 in the rigorous forms that docs/proofs.md derives.
 
 They speak of linearly separable data and a two-layer net with alpha = inf phi' > 0, and hold for
 every stepsize. In the paper's setting, c_j = a_j / m and stepsize = m eta.

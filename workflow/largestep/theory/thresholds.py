@@ -3,7 +3,7 @@
 Notation: the two-layer net f(w; x) = sum_j c_j phi(x . w_j) with fixed c, |c|_1 = sum_j |c_j|
 (1 for the paper's c_j = a_j / m), the step taken `stepsize` = eta_tilde = m eta, R the largest
 ||x_i||, and Lip, B, kappa, alpha of phi as in `method.activations`. The paper states its
-results for c_j = +-1/m; the forms for general c are derived, in docs/claims.md.
+results for c_j = +-1/m; the forms for general c are derived, in docs/proofs.md.
 """
 
 import math

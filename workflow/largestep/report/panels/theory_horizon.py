@@ -33,11 +33,12 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
 
 
 def _proportions(seeds: list) -> list[float]:
-    """The factors c of eta = c T that have most T; of equals, the largest."""
+    """The factors c of eta = c T that reach the largest T; of equals, those that have most T."""
     if not seeds:
         return []
-    counts = {c: len(horizon.losses_at(seeds[0], c)) for c in horizon.factors(seeds[0])}
-    return sorted(sorted(counts, key=lambda c: (-counts[c], -c))[:_MOST_PROPORTIONS])
+    reached = {c: horizon.losses_at(seeds[0], c) for c in horizon.factors(seeds[0])}
+    ranked = sorted(reached, key=lambda c: (-max(reached[c]), -len(reached[c])))
+    return sorted(ranked[:_MOST_PROPORTIONS])
 
 
 def _over_seeds(found: list[dict[int, float]]) -> dict[int, float]:

@@ -1,0 +1,63 @@
+"""What a large stepsize does to test accuracy: Figure 1 (c)."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from largestep.claims.claim import claim, papers_method
+from largestep.claims.evidence import Run, Study
+from largestep.claims.statistics import half_interval
+from largestep.claims.verdicts import Finding, Verdict, count, undecided
+
+
+@claim(
+    id="larger-stepsize-higher-test-accuracy",
+    statement="At equal steps, until the small stepsize has fitted its training data, the large "
+    "one has the higher test accuracy.",
+    origin="paper",
+    source="paper, Figure 1 (c); equal steps are our choice, at convergence the gap is noise",
+    quantity="difference of test accuracies, mean over recorded steps (equally spaced in log t) "
+    "and seeds",
+    tolerance="none: the whole 95% interval of the mean across seeds must be above 0",
+    panels=("test_accuracy",),
+    reads=lambda experiment: (
+        experiment.model.kind == "mlp"
+        and experiment.dataset.has_test
+        and len(experiment.stepsizes) > 1
+    ),
+    needs=(papers_method,),
+)
+def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
+    pairs = [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
+    gaps = [gap for pair in pairs if (gap := _accuracy_gap(*pair)) is not None]
+    lost = study.lost_above([large for _, large in pairs])
+    if gaps:
+        yield ahead(gaps, lost)
+    else:
+        note = "the small stepsize has fitted its data before the large one's last increase"
+        yield undecided(lost or note, "a smaller stepsize, or a larger one that converges")
+
+
+def ahead(gaps: list[float], lost: str = "") -> Finding:
+    """Whether gaps, one per seed, are positive in the mean; `lost` is a further note."""
+    mean, half = float(np.mean(gaps)), half_interval(gaps)
+    numbers = {"measured": mean, "bound": 0.0, "runs": 2 * len(gaps)}
+    words = "; ".join(filter(None, (f"{mean:.4f} +- {half:.4f}, {len(gaps)} seeds", lost)))
+    if len(gaps) == 1:
+        return undecided("one seed has no interval", "three seeds or more", **numbers)
+    if half >= abs(mean):
+        seeds = math.ceil(len(gaps) * (half / mean) ** 2) if mean else math.inf
+        needed = f"about {count(seeds)} seeds" if math.isfinite(seeds) else "many seeds"
+        return undecided(words, needed, slack=mean - half, **numbers)
+    verdict = Verdict.HOLDS if mean > 0 else Verdict.VIOLATED
+    slack = mean - half if mean > 0 else mean + half
+    return Finding(verdict, note=words, slack=slack, **numbers)
+
+
+def _accuracy_gap(small: Run, large: Run) -> float | None:
+    """Mean difference of test accuracies, from `large`'s last increase to `small`'s t_sep."""
+    first = large.facts["last_increase_step"] + 1
+    last = small.facts["separation_step"] or small.last_step
+    gap = (large.rows["test_accuracy"] - small.rows["test_accuracy"]).loc[first:last].dropna()
+    return float(gap.mean()) if len(gap) else None
