@@ -11,7 +11,7 @@ from typing import Any
 from largestep.common import locks
 from largestep.common.errors import UserError
 from largestep.common.fingerprint import fingerprint
-from largestep.configuration import reading
+from largestep.configuration import plain, reading
 from largestep.configuration.config import Config
 from largestep.configuration.experiment import Experiment, Figure
 from largestep.graph import resources, slurm_queue
@@ -32,6 +32,8 @@ def load(given: Mapping[str, Any], files: Sequence[Path]) -> "Graph":
     given: what Snakemake read from --configfile and --config; files: those of --configfile.
     Raises UserError, one line, for anything in it that can be known to be wrong before a run.
     """
+    for path in files:
+        plain.check(Path(path))
     if files:
         source, content = _shown(files[-1]), given
     else:
@@ -248,7 +250,7 @@ class Graph:
         return self.experiment(wildcards).train.jobs[wildcards.job]
 
     def weights(self, wildcards) -> str | None:
-        """The hash of a user's file of weights; as an input, Snakemake would read {} in its name."""
+        """The hash of a user's file of weights. (In an input's name {} would be a wildcard.)"""
         file = self.experiment(wildcards).model.weight_file
         return provenance.sha256(Path(file)) if file else None
 

@@ -96,6 +96,7 @@ def _repeat(record: Mapping[str, Any], path: Path) -> None:
     command = [sys.executable, "-m", f"largestep.stages.{record['stage']}", "@/dev/stdin"]
     again = subprocess.run(command, input="".join(f"{line}\n" for line in lines), text=True)
     if again.returncode:
-        raise UserError(f"{path}: is damaged, and could not be made again")
+        reason = log_of(path).read_text(errors="replace").strip()
+        raise UserError(f"{path}: is damaged, and could not be made again ({reason})")
     if provenance.sha256(path) != record["writes"][str(path)]:
         raise UserError(f"{path}: was damaged, and what it is made from has changed; run again")
