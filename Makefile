@@ -61,10 +61,11 @@ bench-quick: $(READY) ## the same, small, in under 3 minutes
 
 setup: $(READY) ## only make .venv and install the pinned packages
 
-.venv/.ready: envs/constraints.txt envs/requirements.in pyproject.toml
+.venv/.ready: envs/constraints.txt envs/lock.txt envs/requirements.in pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "largestep needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[test]'
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --requirement envs/lock.txt
+	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --no-build-isolation --editable '.[test]'
 	touch $@
 
 .venv/.ready-slurm: .venv/.ready
