@@ -28,10 +28,16 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_no_plain_data_is_refused(tmp_path, case):
+    def given(file):
+        plain.check_command_line(["-n", "--configfile", str(file)])
+
     content, expected = REFUSED[case]
     path = tmp_path / "c.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    for check in (plain.check, lambda file: plain.check_command_line(["-n", "--configfile", str(file)])):
+    for check in (
+        plain.check,
+        lambda file: plain.check_command_line(["-n", "--configfile", str(file)]),
+    ):
         if expected is None:
             check(path)
             continue
