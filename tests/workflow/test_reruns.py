@@ -209,15 +209,22 @@ def test_a_failed_upstream_job_is_not_forgotten(rerun):
     assert rerun.ran()["train"] == 2
 
 
-@pytest.mark.parametrize("table", ["metrics/runs.parquet", "runs/xor/seed=0.parquet"])
-def test_verify_notices_a_changed_file(rerun, table):
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("metrics/runs.parquet", "is not the file"),
+        ("runs/xor/seed=0.parquet", "is not the file"),
+        ("logs/train/xor/seed=0.log", "is no record"),
+    ],
+)
+def test_verify_notices_a_changed_file(rerun, table, said):
     command = [sys.executable, "-m", "largestep.stages.verify"]
     options = {"cwd": rerun.root, "env": rerun.environment, "capture_output": True, "text": True}
     assert subprocess.run(command, **options).returncode == 0
     path = rerun.results / table
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     process = subprocess.run(command, **options)
-    assert process.returncode == 1 and f"results/tiny/{table}: is not the file" in process.stderr
+    assert process.returncode == 1 and f"results/tiny/{table}: {said}" in process.stderr
 
 
 def test_hostile_text_in_a_figures_words_goes_through_a_run(finished):

@@ -62,9 +62,12 @@ def lock_of(log: Path) -> Path:
 
 def verify(logs: Iterable[Path]) -> list[str]:
     """What differs from the records in `logs`, one line a file; empty where all is as recorded."""
-    records = [found for path in logs if (found := read(path))]
+    found = {path: read(path) for path in logs}
+    records = [record for record in found.values() if record]
+    wrong = [
+        f"{path}: is no record of a finished job" for path, record in found.items() if not record
+    ]
     made = {path: digest for record in records for path, digest in record["writes"].items()}
-    wrong = []
     for path, digest in sorted(made.items()):
         if not Path(path).is_file():
             wrong.append(f"{path}: is missing")
