@@ -118,6 +118,7 @@ def wait_until(condition, seconds: float = 180):
 FIRST_TIME = 'mkdir "first-$1" 2>/dev/null && '
 
 
+@pytest.mark.slow
 def test_tables_are_those_of_a_run_at_home(project, tmp_path_factory):
     """Small grids share a submission; what they ask for is a limit that they feel."""
     home = Project(tmp_path_factory.mktemp("home"))

@@ -131,7 +131,9 @@ def _md5(content: bytes) -> str:
 
 
 def _damaged(path: Path) -> UserError:
-    return UserError(f"{path}: is damaged or incomplete; delete it to download it again")
+    return UserError(
+        f"{path}: is damaged or incomplete; where it is moved away, it is downloaded again"
+    )
 
 
 def _download(name: str, root: Path, members: Sequence[str], wanted: str) -> None:
