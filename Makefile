@@ -5,7 +5,7 @@ PROFILE ?= default
 NAME ?= paper
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-READY := .venv/.ready$(if $(filter slurm,$(PROFILE)),-slurm)
+READY := .venv/.ready$(if $(filter slurm sge,$(PROFILE)),-$(PROFILE))
 RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(GPU),--resources gpu=$(GPU))
 ESTIMATE := python -m largestep.stages.estimate $(if $(CORES),--cores $(CORES)) $(if $(GPU),--gpus $(GPU))
 
@@ -32,7 +32,10 @@ test: $(READY) ## linters and all tests of a few minutes
 	pytest -m "not slow"
 
 test-slurm: $(READY) ## the graph and its faults on a SLURM of its own; root, on Debian
-	pytest tests/cluster
+	pytest tests/cluster/test_slurm.py
+
+test-sge: $(READY) ## the same on a Grid Engine of its own
+	pytest tests/cluster/test_sge.py
 
 test-full: test ## and the tests that need many minutes
 	pytest -m slow
@@ -61,18 +64,19 @@ bench-quick: $(READY) ## the same, small, in under 3 minutes
 
 setup: $(READY) ## only make .venv and install the pinned packages
 
-.venv/.ready: envs/constraints.txt envs/requirements.in pyproject.toml
+.venv/.ready: envs/constraints.txt envs/lock.txt envs/requirements.in pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "largestep needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[test]'
+	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --requirement envs/lock.txt
+	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --no-build-isolation --editable '.[test]'
 	touch $@
 
-.venv/.ready-slurm: .venv/.ready
-	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[slurm]'
+.venv/.ready-slurm .venv/.ready-sge: .venv/.ready-%: .venv/.ready
+	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[$*]'
 	touch $@
 
 clean: ## delete .venv and everything in results/
 	rm -rf .venv .snakemake
 	find results -mindepth 1 ! -name .gitkeep -delete
 
-.PHONY: help demo paper test test-slurm test-full claims compare verify store prune bench bench-quick setup clean
+.PHONY: help demo paper test test-slurm test-sge test-full claims compare verify store prune bench bench-quick setup clean

@@ -21,6 +21,9 @@ try:
     graph = load(config, workflow.configfiles)
     if workflow.nodes is None:  # not on a cluster, whose nodes may have what this machine lacks
         graph.check_devices()
+    if workflow.is_main_process:  # not one job of a run
+        for damaged in graph.heal(delete=not workflow.output_settings.dryrun):
+            print(damaged, file=sys.stderr)
 except UserError as error:
     sys.exit(str(error))
 

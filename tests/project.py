@@ -17,6 +17,13 @@ COPIED = ("Snakefile", "workflow", "config", "envs", "profiles")
 #: A file of the tiny configuration that needs all train jobs.
 JOINED = "results/tiny/metrics/trajectories.parquet"
 
+#: Text that means something to YAML, Snakemake, the shell, HTML, TeX, Markdown, or Python.
+HOSTILE = (
+    "weights \\frac{a}{b} {x} {wildcards.job} {{y}} {params.spec:q} %s %(x)d $(touch sprung) "
+    "`touch sprung` ${HOME} $\\nosuch$ <b>bold</b> <script>alert(1)</script> 'a' \"b\" ; touch "
+    "sprung | & > sprung \\n # * _ [x](y) | é 损失 \N{SNOWMAN} \"'\nsecond line\t@file --option"
+)
+
 TINY = {
     "name": "tiny",
     "device": "cpu",
@@ -29,6 +36,7 @@ TINY = {
                 "activation": {"name": "leaky_softplus", "c": 0.5},
             },
             "train": {"eta": [1, 20], "seeds": [0, 1], "steps": 200},
+            "figure": dict.fromkeys(("title", "paper", "ours", "stand_in"), HOSTILE),
         },
         "points": {
             "dataset": {"source": "five_points"},

@@ -361,6 +361,8 @@ def test_constants_that_are_off_by_a_little_are_found(name):
         right = activation.constants()
         wrong = Constants(**(vars(right) | {name: getattr(right, name) + 2e-6}))
         assert activations.deviation(activation, right).verdict is Verdict.HOLDS
+        if right == wrong:  # phi'' of a function with a kink has no bound
+            continue
         assert activations.deviation(activation, wrong).verdict is Verdict.VIOLATED
 
 

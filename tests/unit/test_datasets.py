@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -451,9 +452,23 @@ def spoil_by_depth(path: Path) -> None:
     Image.fromarray(np.zeros((2, 3), np.uint16)).save(path)
 
 
+def spoil_by_claim(path: Path) -> None:
+    """A PNG file of a few bytes that claims 64 million pixels."""
+    content = path.read_bytes()
+    header = b"IHDR" + struct.pack(">II", 8000, 8000) + content[24:29]
+    path.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
+
+
+def spoil_by_program(path: Path) -> None:
+    """PostScript, which PIL would have Ghostscript run."""
+    Image.new("RGB", (3, 2)).save(path, "EPS")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (spoil_by_claim, "is 8000x8000, must have at most 16,777,216 pixels"),
+        (spoil_by_program, "cannot be read as an image"),
         (spoil_by_cutting, "cannot be read as an image"),
         (spoil_by_text, "cannot be read as an image"),
         (spoil_by_size, "is 5x4, must be 3x2 like|is 3x2, must be 5x4 like"),
@@ -475,6 +490,22 @@ def test_images_of_another_size_in_the_test_split(tmp_path):
         spoil_by_size(path)
     with pytest.raises(UserError, match=r"^source: the images are 5x4 in test, 3x2 in train"):
         make(source="image_folder", root=".", classes=["cat", "dog"]).load(tmp_path)
+
+
+@pytest.mark.parametrize("link", ["train/cat/picture 9 é.png", "train/cat"])
+def test_a_link_that_leads_out_of_the_folder_is_named(tmp_path, link):
+    """One that stays inside is as good as a copy; the folder itself may be a link."""
+    make_folder(tmp_path / "images")
+    (tmp_path / "linked").symlink_to(tmp_path / "images")
+    inside = tmp_path / "images/train/dog/again.png"
+    inside.symlink_to("../cat/picture 3 é.PNG")
+    spec = make(source="image_folder", root="linked", classes=["cat", "dog"])
+    assert len(spec.load(tmp_path).X) == 13
+    path, outside = tmp_path / "images" / link, tmp_path / "outside"
+    (path if path.exists() else path.with_name("picture 3 é.PNG")).rename(outside)
+    path.symlink_to(outside)
+    with pytest.raises(UserError, match=f"{link} is a link that leads out of"):
+        spec.check(tmp_path)
 
 
 def test_unprintable_file_name_stays_in_one_line(tmp_path):

@@ -1,8 +1,12 @@
 """Gradient flow against an exact solution, and against slow and obvious Runge-Kutta steps."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from obvious import (
     ACTIVATIONS,
     LEAKY_SOFTPLUS,
@@ -20,6 +24,7 @@ from largestep.engine import gradient_flow
 from largestep.method.activations import HuberizedReLU
 from largestep.method.models import MLP, TwoLayer
 from largestep.results import flow_rows, tables
+from largestep.results.checkpoint import Checkpoint
 
 TWO_LAYER = TwoLayer(kind="two_layer", width=6, activation=LEAKY_SOFTPLUS)
 DEEP = MLP(kind="mlp", widths=(5, 4), activation=ACTIVATIONS[2])
@@ -125,12 +130,16 @@ XOR = {
 }
 
 
-def test_table_of_a_job():
+def along(experiment, seeds, checkpoint, progress=lambda count: None):
+    X, y = xor()
+    device = torch.device("cpu")
+    return flow_rows.along(experiment, X.numpy(), y.numpy(), seeds, device, checkpoint, progress)
+
+
+def test_table_of_a_job(tmp_path):
     experiment = Experiment.model_validate(XOR)
     (X, y), heard = xor(), []
-    found = flow_rows.along(
-        experiment, X.numpy(), y.numpy(), (3, 5), torch.device("cpu"), heard.append
-    )
+    found = along(experiment, (3, 5), Checkpoint(tmp_path / "out"), heard.append)
     assert {*found} | {"experiment"} == {*tables.FLOW.names}
     assert heard == sorted(heard) and heard[-1] > found["evaluations"].max()
     for seed, rows in found.groupby("seed"):
@@ -147,10 +156,29 @@ def test_table_of_a_job():
         assert rows["param_norm"].iloc[0] == np.linalg.norm(start)
 
 
-def test_gradient_descent_follows_it_in_proportion_to_its_stepsize():
+@settings(max_examples=5)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=4), st.sampled_from([0, 100, 20_000]))
+def test_a_killed_job_goes_on_bit_for_bit(tmp_path_factory, moments, budget):
+    """Killed when it has heard of so many rows, again and again, also beyond a spent budget."""
+    experiment = Experiment.model_validate(XOR | {"flow": {"evaluations": budget or 150}})
+    folder = tmp_path_factory.mktemp("flow")
+    whole = along(experiment, (3, 5), Checkpoint(folder / "whole"))
+    for moment in moments:
+        left = iter(range(moment))
+
+        def killed(count, left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+
+        with contextlib.suppress(KeyboardInterrupt):
+            along(experiment, (3, 5), Checkpoint(folder / "part", interval=0), killed)
+    assert along(experiment, (3, 5), Checkpoint(folder / "part")).equals(whole)
+
+
+def test_gradient_descent_follows_it_in_proportion_to_its_stepsize(tmp_path):
     experiment = Experiment.model_validate(XOR)
     X, y = xor()
-    rows = flow_rows.along(experiment, X.numpy(), y.numpy(), (3,), torch.device("cpu"))
+    rows = along(experiment, (3,), Checkpoint(tmp_path / "out"))
     limit = rows.set_index("time")["loss"]
     layers = initial(experiment.model, X, 3)
     distances = []
@@ -165,10 +193,10 @@ def test_gradient_descent_follows_it_in_proportion_to_its_stepsize():
     assert distances[1] / distances[2] == pytest.approx(2.5, rel=0.05)
 
 
-def test_equal_inputs_give_equal_bits():
-    experiment, (X, y) = Experiment.model_validate(XOR), xor()
+def test_equal_inputs_give_equal_bits(tmp_path):
+    experiment = Experiment.model_validate(XOR)
 
     def found():
-        return flow_rows.along(experiment, X.numpy(), y.numpy(), (3,), torch.device("cpu"))
+        return along(experiment, (3,), Checkpoint(tmp_path / "out"))
 
     assert found().equals(found())

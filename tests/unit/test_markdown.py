@@ -28,6 +28,20 @@ def test_each_figure_has_its_picture_its_origins_and_its_runs():
     assert "0123abc-dirty" in text and "2 min 08 s" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rate $x_1 < \\frac{a}{b}$, b_c", "rate $x_1 &lt; \\frac{a}{b}$, b_c"),
+        ("*a* _b_ [c](d) `e` # f\n| g", r"\*a\* \_b\_ \[c\](d) \`e\` \# f \| g"),
+        ("<script> & $5 or $6", r"&lt;script&gt; &amp; \$5 or \$6"),
+    ],
+)
+def test_text_is_shown_as_it_is_but_for_mathematics(text, shown):
+    assert markdown.plain(text) == shown
+    figure = {"panels": ["loss"], "title": text, "paper": text}
+    assert f"## {shown}\n" in page(xor=descend.XOR | {"figure": figure})
+
+
 def test_every_table_is_rectangular():
     given = contents(claims=[CLAIM | {"reason": "|a| < |b|"}])
     text = markdown.markdown(given).replace("\\|", "")

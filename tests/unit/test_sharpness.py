@@ -22,6 +22,7 @@ from largestep.engine.sharpness import Hessian, top_eigenvalues
 from largestep.graph import resources
 from largestep.method.models import MLP, TwoLayer
 from largestep.results import sharpness_rows, tables
+from largestep.results.checkpoint import Checkpoint
 
 
 def two_layer(activation, width=6, **options) -> TwoLayer:
@@ -153,7 +154,7 @@ def test_equal_inputs_give_equal_bits_whatever_came_before():
     assert found().tobytes() == first.tobytes()
 
 
-def test_table_of_a_job():
+def test_table_of_a_job_also_of_one_that_was_killed(tmp_path):
     description = {
         "dataset": {"source": "xor"},
         "model": {"kind": "two_layer", "width": 4, "activation": LEAKY_SOFTPLUS.model_dump()},
@@ -166,13 +167,31 @@ def test_table_of_a_job():
     runs = pd.DataFrame([dict.fromkeys(tables.RUNS.names) | {"key": "k", "seed": 0}])
     snapshots = {"k.steps": np.array([0, 1, 9]), "k.layer0": layers.astype(np.float32)}
     device = torch.device("cpu")
-    found = sharpness_rows.along(experiment, X.numpy(), y.numpy(), runs, snapshots, device)
+
+    def along(checkpoint, progress=lambda done: None):
+        given = (X.numpy(), y.numpy(), runs, snapshots, device, checkpoint)
+        return sharpness_rows.along(experiment, *given, progress)
+
+    found = along(Checkpoint(tmp_path / "whole"))
     assert found["step"].tolist() == [0, 0, 1, 1, 9, 9]
     assert found["rank"].tolist() == [1, 2] * 3
     for k, (_, part) in enumerate(found.groupby("step")):
         at = [torch.as_tensor(layers[k].astype(np.float32)).double()]
         expected = spectrum(experiment.model, X, y, at)[:2]
         np.testing.assert_allclose(part["eigenvalue"], expected, rtol=1e-10)
+
+    heard = []
+
+    def killed(done):
+        heard.append(done)
+        if done < 3:
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            along(Checkpoint(tmp_path / "part", interval=0), killed)
+    assert along(Checkpoint(tmp_path / "part"), killed).equals(found)
+    assert heard == [1, 2, 3]
 
 
 def test_what_a_cluster_is_asked_for_counts_the_same_tiny_networks():

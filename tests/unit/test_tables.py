@@ -105,11 +105,11 @@ def _peak(folder, parts: int) -> float:
     """MiB of memory that the metrics stage took."""
     command = [sys.executable, "-m", "largestep.stages.metrics", "--table", "trajectories"]
     process = subprocess.Popen(
-        [*command, "--parts", "-", "--out", folder / "out.parquet"],
+        [*command, "@/dev/stdin", "--out", folder / "out.parquet"],
         stdin=subprocess.PIPE,
         text=True,
     )
-    process.stdin.write(f"{folder / 'part.parquet'}\n" * parts)
+    process.stdin.write("--parts\n" + f"{folder / 'part.parquet'}\n" * parts)
     process.stdin.close()
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0

@@ -269,20 +269,3 @@ def test_a_folder_without_permission_is_one_clear_line_and_no_harm(project, whol
     assert "Traceback" not in process.stdout and "Errno" not in process.stdout
     folder.chmod(0o755)
     assert trained(project) == whole
-
-
-@pytest.mark.parametrize("name", ["tiny/runs/xor/seed=1.parquet", "data/xor.safetensors"])
-def test_damage_is_noticed_and_repaired_by_the_next_runs(project, whole, name):
-    only_xor(project)
-    trained(project)
-    path = project.root / "results" / name
-    content = path.read_bytes()
-    path.write_bytes(content[:-40] + bytes(20) + content[-20:])
-    # Whatever reads the damaged file refuses it, and the next run makes it again.
-    project.content["experiments"]["xor"]["train"]["eta"] = [1, 5, 20]
-    project.configure()
-    project.run("--cores", "2", *TRAINING)
-    project.content["experiments"]["xor"]["train"]["eta"] = [1, 20]
-    project.configure()
-    project.run("--cores", "2", *TRAINING)
-    assert trained(project) == whole

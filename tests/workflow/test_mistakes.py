@@ -65,9 +65,12 @@ HOSTILE = {
         "name: !!python/object/apply:os.mkdir [results]",
         "not valid JSON or YAML",
     ),
-    "text of 10 MB": ("name: tiny", f"name: {'x' * 10**7}", "tiny.yaml: name: must match"),
-    "key of 10 MB": ("name:", f"? {'x' * 10**7}\n: 1\nname:", "xxx...: is not a known key"),
-    LONG: (None, None, "train.eta: must have 20000 or fewer entries"),
+    "template": ("name: tiny", "__use_yte__: true\nname: tiny", "must have no templates"),
+    "alias": ("name: tiny", "name: &a tiny\nx: *a", "must have no anchors"),
+    "text of 10 MB": ("name: tiny", f"name: {'x' * 10**7}", "must be at most 4,194,304 bytes"),
+    "text of 1 MB": ("name: tiny", f"name: {'x' * 10**6}", "tiny.yaml: name: must match"),
+    "key of 1 MB": ("name:", f"? {'x' * 10**6}\n: 1\nname:", "xxx...: is not a known key"),
+    LONG: (None, None, "must be at most 4,194,304 bytes"),
 }
 
 

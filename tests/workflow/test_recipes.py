@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: the code of every recipe, applied as it stands, works and makes nothing rerun."""
+"""CONTRIBUTING.md: the code of every recipe, as it stands, works and makes nothing rerun."""
 
 import json
 import re

@@ -1,6 +1,7 @@
 """Only what changed runs again: real Snakemake runs after one change each."""
 
 import os
+import random
 import re
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from test_any_text import check_text
+from test_damage import check_healed, contents, harm
 
 BELOW_DATA = {"train": 4, "sharpness": 1, "metrics": 3, "claims": 1, "figure": 3, "report": 1}
 
@@ -206,12 +209,54 @@ def test_a_failed_upstream_job_is_not_forgotten(rerun):
     assert rerun.ran()["train"] == 2
 
 
-@pytest.mark.parametrize("table", ["metrics/runs.parquet", "runs/xor/seed=0.parquet"])
-def test_verify_notices_a_changed_file(rerun, table):
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("metrics/runs.parquet", "is not the file"),
+        ("runs/xor/seed=0.parquet", "is not the file"),
+        ("logs/train/xor/seed=0.log", "is no record"),
+    ],
+)
+def test_verify_notices_a_changed_file(rerun, table, said):
     command = [sys.executable, "-m", "largestep.stages.verify"]
     options = {"cwd": rerun.root, "env": rerun.environment, "capture_output": True, "text": True}
     assert subprocess.run(command, **options).returncode == 0
     path = rerun.results / table
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     process = subprocess.run(command, **options)
-    assert process.returncode == 1 and f"results/tiny/{table}: is not the file" in process.stderr
+    assert process.returncode == 1 and f"results/tiny/{table}: {said}" in process.stderr
+
+
+def test_hostile_text_in_a_figures_words_goes_through_a_run(finished):
+    check_text(finished)
+
+
+def test_damage_found_at_the_start_is_made_again_by_that_run(rerun, monkeypatch):
+    monkeypatch.chdir(rerun.root)
+    before, rng = contents(rerun), random.Random(0)
+    harm(rerun.results / "claims.json", rng, "flip")
+    harm(rerun.results / "logs/figure/xor.log", rng, "flip")
+    harm(rerun.results / "report.md", rng, "cut")
+    harm(rerun.results / "benchmarks/train/digits/seed=0.tsv", rng, "cut")
+    os.utime(rerun.results / "figures/points.svg")  # not damage
+    dry = rerun.run("-n").stdout
+    said = ("claims.json: is damaged", "report.md: is damaged", "xor.log: is damaged or missing")
+    assert dry.count("it is made again") == 2 and all(line in dry for line in said)
+    check_healed(rerun, before)
+
+
+def test_damage_found_by_a_stage_is_made_again_before_it_reads(rerun, monkeypatch):
+    """Neither size nor time tells of it: the run's start cannot see it. Its own input is bad too"""
+    monkeypatch.chdir(rerun.root)
+    before = contents(rerun)
+    for name in ("metrics/runs.parquet", "runs/digits/seed=0.runs.parquet"):
+        path = rerun.results / name
+        was = path.stat()
+        harm(path, random.Random(1), "flip")
+        os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    (rerun.results / "report.html").unlink()
+    process = rerun.run("--cores", "2")
+    assert process.returncode == 0, process.stdout
+    assert process.stdout.count("is damaged; it is made again") == 2
+    assert contents(rerun) == before
+    assert rerun.ran() == {}

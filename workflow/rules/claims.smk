@@ -15,12 +15,12 @@ rule claims:
     conda:
         "../../envs/environment.yaml"
     params:
-        config=graph.judged,
+        config=lambda wildcards: graph.judged,
         code=graph.claims_code,
     message:
         "Judging the claims"
     shell:
-        "python -m largestep.stages.claims --config {params.config:q}"
+        "python -m largestep.stages.claims @<(printf '%s\\n' --config {params.config:q})"
         " --trajectories {input.trajectories:q} --runs {input.runs:q}"
         " --neurons {input.neurons:q} --data {input.data:q}"
         " --json {output.json:q} --parquet {output.parquet:q}"

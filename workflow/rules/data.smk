@@ -18,5 +18,5 @@ rule dataset:
     message:
         "Data set {wildcards.dataset}"
     shell:
-        "python -m largestep.stages.dataset --spec {params.spec:q} --root {params.root:q}"
+        "python -m largestep.stages.dataset --spec {params.spec:q} --root={params.root:q}"
         " --out {output.data:q} --facts {output.facts:q} --code {params.code} --log {log:q}"

@@ -27,6 +27,6 @@ rule figure:
         "Drawing {wildcards.figure}"
     shell:
         "python -m largestep.stages.figure --figure {wildcards.figure:q}"
-        " --spec {params.spec:q} --trajectories {input.trajectories:q} --runs {input.runs:q}"
-        " --neurons {input.neurons:q}"
+        " @<(printf '%s\\n' --spec {params.spec:q})"
+        " --trajectories {input.trajectories:q} --runs {input.runs:q} --neurons {input.neurons:q}"
         " --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} --code {params.code} --log {log:q}"

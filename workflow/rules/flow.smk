@@ -1,7 +1,6 @@
 rule flow:
     input:
         data=graph.dataset_file,
-        weights=graph.weight_file,
     output:
         f"{graph.results}/flow/{{experiment}}/seed={{job}}.parquet",
     log:
@@ -21,6 +20,7 @@ rule flow:
         gpu=graph.gpus,
         turn=1,
     params:
+        weights=graph.weights,
         spec=graph.flow_spec,
         device=lambda wildcards: graph.config.device_of(wildcards.experiment),
         code=graph.code_of("stages.flow"),
@@ -28,5 +28,6 @@ rule flow:
         "Gradient flow of {wildcards.experiment}, seed {wildcards.job}"
     shell:
         "python -m largestep.stages.flow --experiment {wildcards.experiment:q}"
-        " --spec {params.spec:q} --device {params.device} --data {input.data:q}"
+        " @<(printf '%s\\n' --spec {params.spec:q})"
+        " --device {params.device} --data {input.data:q}"
         " --out {output:q} --code {params.code} --log {log:q}"

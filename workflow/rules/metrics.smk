@@ -18,8 +18,7 @@ rule metrics:
         code=fingerprint("stages.metrics"),
     message:
         "Joining {wildcards.table}"
-    # printf is part of the shell: unlike a command line, it takes any number of files.
     shell:
-        "printf '%s\\n' {input.parts:q} | python -m largestep.stages.metrics"
-        " --table {wildcards.table} --parts - --sharpness <(printf '%s\\n' {input.sharpness:q})"
-        " --flow <(printf '%s\\n' {input.flow:q}) --out {output:q} --code {params.code} --log {log:q}"
+        "python -m largestep.stages.metrics --table {wildcards.table}"
+        " @<(printf '%s\\n' --parts {input.parts:q} --sharpness {input.sharpness:q} --flow {input.flow:q})"
+        " --out {output:q} --code {params.code} --log {log:q}"

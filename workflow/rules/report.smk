@@ -23,13 +23,13 @@ rule report:
     conda:
         "../../envs/environment.yaml"
     params:
-        config=graph.to_json(),
+        config=lambda wildcards: graph.to_json(),
         times=[f"{graph.results}/benchmarks", "results/data/benchmarks"],
         code=fingerprint("stages.report"),
     message:
         "Writing the report"
     shell:
-        "python -m largestep.stages.report --config {params.config:q}"
+        "python -m largestep.stages.report @<(printf '%s\\n' --config {params.config:q})"
         " --runs {input.runs:q} --claims {input.claims:q} --figures {input.figures:q}"
         " --facts {input.facts:q} --times {params.times:q} --html {output.html:q} --markdown {output.markdown:q}"
         " --code {params.code} --log {log:q}"

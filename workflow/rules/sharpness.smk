@@ -28,6 +28,6 @@ rule sharpness:
     message:
         "Sharpness of {wildcards.experiment}, seed {wildcards.job}"
     shell:
-        "python -m largestep.stages.sharpness --spec {params.spec:q} --device {params.device}"
-        " --data {input.data:q} --runs {input.runs:q} --snapshots {input.snapshots:q}"
+        "python -m largestep.stages.sharpness @<(printf '%s\\n' --spec {params.spec:q})"
+        " --device {params.device} --data {input.data:q} --runs {input.runs:q} --snapshots {input.snapshots:q}"
         " --out {output:q} --code {params.code} --log {log:q}"

@@ -1,7 +1,6 @@
 rule train:
     input:
         data=graph.dataset_file,
-        weights=graph.weight_file,
     output:
         rows=f"{graph.results}/runs/{{experiment}}/seed={{job}}.parquet",
         runs=f"{graph.results}/runs/{{experiment}}/seed={{job}}.runs.parquet",
@@ -24,6 +23,7 @@ rule train:
         gpu=graph.gpus,
         turn=1,
     params:
+        weights=graph.weights,
         spec=graph.train_spec,
         seeds=graph.seeds,
         device=lambda wildcards: graph.config.device_of(wildcards.experiment),
@@ -33,7 +33,8 @@ rule train:
         "Training {wildcards.experiment}, seed {wildcards.job}"
     shell:
         "python -m largestep.stages.train --experiment {wildcards.experiment:q}"
-        " --spec {params.spec:q} --seeds {params.seeds} --device {params.device}"
+        " @<(printf '%s\\n' --spec {params.spec:q})"
+        " --seeds {params.seeds} --device {params.device}"
         " --threads {params.threads} --data {input.data:q}"
         " --store results/store"
         " --rows {output.rows:q} --runs {output.runs:q} --neurons {output.neurons:q}"

@@ -29,7 +29,11 @@ class Config(Part):
     device: Device = Field("auto", description="auto takes a CUDA device where there is one")
     threads: int = Field(1, ge=1, le=1024, description="per train job, whatever --cores says")
     data_root: str = Field(
-        "data", min_length=1, max_length=4096, description="folder of downloads and image folders"
+        "data",
+        min_length=1,
+        max_length=4096,
+        pattern=r"^[^\x00-\x1f]+$",
+        description="folder of downloads and image folders",
     )
     experiments: dict[Name, Experiment] = Field(
         min_length=1, max_length=10_000, description="each is trained, measured and drawn"

@@ -1,10 +1,12 @@
 """One experiment: a network on a data set, trained over a grid of stepsizes."""
 
+import re
 from collections.abc import Collection
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from largestep.common.part import Part
 from largestep.configuration.panels import PANELS
@@ -13,8 +15,18 @@ from largestep.data import AnyDataset
 from largestep.method.models import AnyModel
 from largestep.method.policies.policy import Policy
 
+#: Characters that XML, and so an SVG figure, cannot hold; other controls and noncharacters.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def _printable(text: str) -> str:
+    if _UNPRINTABLE.search(text):
+        raise PydanticCustomError("text", "must have no control characters")
+    return text
+
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-Text = Annotated[str, Field(max_length=2000)]
+Text = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]
 
 
 class Sharpness(Part):

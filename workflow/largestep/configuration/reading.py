@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from largestep.common.errors import UserError
 from largestep.common.part import Part
+from largestep.configuration import plain
 from largestep.configuration.config import Config
 from largestep.configuration.mistakes import clip, explain
 
@@ -28,9 +29,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; raises UserError, one line."""
     import yaml
 
+    plain.check(path)
     try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError) as error:  # such as a date that is none
         raise UserError(f"{path}: {clip(' '.join(str(error).split()), 200)}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: must be a mapping with name and experiments")

@@ -11,6 +11,9 @@ from pydantic import Field
 from largestep.common.errors import UserError
 from largestep.data.images import Images, Pool, Source, different
 
+#: As PIL calls what may be inside; others, such as PostScript, start programs.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+LARGEST = 2**24  # pixels of an image; one that claims more is not decoded
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 ClassName = Annotated[str, Field(pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$", max_length=200)]
@@ -97,6 +100,9 @@ def _list_images(folder: Path, split: str, classes: tuple[str, str]) -> list[lis
             raise UserError(f"classes: {place} must be a folder ({error.strerror})") from error
         if not files:
             raise UserError(f"classes: {place} must have images ({' '.join(sorted(SUFFIXES))})")
+        for path in (place, *(path for path in files if path.is_symlink())):
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise UserError(f"classes: {_shown(path)} is a link that leads out of {folder}")
         groups.append(sorted(files, key=lambda path: path.name))
     return groups
 
@@ -124,9 +130,15 @@ def _read_image(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            mode = image.mode
+        with Image.open(path, formats=FORMATS) as image:
+            mode, (width, height) = image.mode, image.size
+            if width * height > LARGEST:
+                raise UserError(
+                    f"{_shown(path)}: is {width}x{height}, must have at most {LARGEST:,} pixels"
+                )
             pixels = np.asarray(image.convert("RGB"))
+    except UserError:
+        raise
     except Exception as error:  # each of PIL's decoders fails in ways of its own
         raise UserError(f"{_shown(path)}: cannot be read as an image") from error
     if mode.startswith(("I", "F")):

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import http.client
 import io
+import math
 import os
 import shutil
 import socket
@@ -120,7 +121,7 @@ def _parse_idx(content: bytes, path: Path) -> np.ndarray:
         raise _damaged(path)
     start = 4 + 4 * content[3]
     shape = np.frombuffer(content[4:start], ">u4") if len(content) >= start else [0]
-    if len(content) - start != np.prod(shape, dtype=np.int64):
+    if len(content) - start != math.prod(map(int, shape)):
         raise _damaged(path)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
@@ -130,7 +131,9 @@ def _md5(content: bytes) -> str:
 
 
 def _damaged(path: Path) -> UserError:
-    return UserError(f"{path}: is damaged or incomplete; delete it to download it again")
+    return UserError(
+        f"{path}: is damaged or incomplete; where it is moved away, it is downloaded again"
+    )
 
 
 def _download(name: str, root: Path, members: Sequence[str], wanted: str) -> None:

@@ -1,6 +1,6 @@
 """Gradient flow dw/dt = -grad L(w): where gradient descent leads as its stepsize goes to zero."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -50,23 +50,30 @@ def follow(
     times: Sequence[float],
     tolerance: float,
     evaluations: int,
+    kept: Mapping[str, np.ndarray] | None = None,
+    keep: Callable[[dict[str, np.ndarray]], None] = lambda solver: None,
 ) -> Iterator[tuple[np.ndarray, int]]:
     """The weights at each of the increasing `times`, and the gradients that it took to get there.
 
     Runge-Kutta of order 5(4) with error control (Dormand and Prince); between its steps the
     interpolant of order 4. `tolerance` is of each step's error, relative to a weight, absolute
     for one below 1. Ends early where no step may begin any more: after `evaluations` gradients.
+
+    `keep` gets the solver's state before each of its steps. Given as `kept`, it is where the flow
+    goes on, bit for bit, with the first of `times` that it has not yielded.
     """
+    begun, at = (kept["clock"][0], kept["w"]) if kept else (0.0, start)
     solver = RK45(
-        lambda time, w: -landscape.gradient(w),
-        0.0,
-        start,
-        times[-1],
-        rtol=tolerance,
-        atol=tolerance,
+        lambda time, w: -landscape.gradient(w), begun, at, times[-1], rtol=tolerance, atol=tolerance
     )
+    if kept:
+        solver.f, solver.h_abs = kept["slope"], kept["clock"][1]
+        solver.nfev = int(kept["evaluations"][0])
+        times = [time for time in times if time > begun]
     for time in times:
         while solver.t < time and solver.status == "running" and solver.nfev < evaluations:
+            clock, count = np.array([solver.t, solver.h_abs]), np.array([solver.nfev])
+            keep({"w": solver.y, "slope": solver.f, "clock": clock, "evaluations": count})
             solver.step()
         if solver.t < time:
             return

@@ -1,6 +1,7 @@
 """What the Snakefile asks of a configuration: files, parameters, code fingerprints."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -10,17 +11,19 @@ from typing import Any
 from largestep.common import locks
 from largestep.common.errors import UserError
 from largestep.common.fingerprint import fingerprint
-from largestep.configuration import reading
+from largestep.configuration import plain, reading
 from largestep.configuration.config import Config
 from largestep.configuration.experiment import Experiment, Figure
 from largestep.graph import resources, slurm_queue
-from largestep.results import provenance
+from largestep.results import damage, provenance
 
 DEFAULT = Path("config/demo.yaml")
 
 #: Suffix of a train job's file for each table that the metrics stage joins.
 PARTS = {"trajectories": "", "runs": ".runs", "neurons": ".neurons"}
 FORMATS = ("svg", "pdf", "png")
+
+_MOST_SAID = 20  # lines about damaged files
 
 
 def load(given: Mapping[str, Any], files: Sequence[Path]) -> "Graph":
@@ -29,6 +32,8 @@ def load(given: Mapping[str, Any], files: Sequence[Path]) -> "Graph":
     given: what Snakemake read from --configfile and --config; files: those of --configfile.
     Raises UserError, one line, for anything in it that can be known to be wrong before a run.
     """
+    for path in files:
+        plain.check(Path(path))
     if files:
         source, content = _shown(files[-1]), given
     else:
@@ -44,6 +49,7 @@ class Graph:
     def __init__(self, config: Config, source: str):
         self.config, self.source = config, source
         self.results = f"results/{config.name}"
+        self._lock = None
         self.datasets = {e.dataset.key: e.dataset for e in config.experiments.values()}
 
     @cached_property
@@ -86,8 +92,29 @@ class Graph:
 
     # The run as a whole
 
+    def heal(self, delete: bool) -> list[str]:
+        """Find the files that are not what their stages wrote, so that this run makes them again.
+
+        Deletes them, or only tells of them, one line each. While another run is at work here there
+        is nothing to be found: it has looked before it began.
+        """
+        if not Path(self.results).is_dir():
+            return []
+        try:
+            if delete:
+                self.begin()
+            said = damage.discard(self.targets, delete)
+        except UserError:
+            return []
+        except OSError as error:
+            raise UserError(f"{error.filename or self.results}: {error.strerror}") from error
+        more = [f"and {len(said) - _MOST_SAID} more"] if len(said) > _MOST_SAID else []
+        return said[:_MOST_SAID] + more
+
     def begin(self) -> None:
         """Keep other runs out of these results for as long as this process lives."""
+        if self._lock:
+            return
         try:
             self._lock = locks.acquire_or_refuse(Path(self.results, ".lock"), f"{self.results}/")
         except OSError as error:  # a disk that is full or read-only, or permissions
@@ -222,9 +249,10 @@ class Graph:
     def seeds(self, wildcards) -> tuple[int, ...]:
         return self.experiment(wildcards).train.jobs[wildcards.job]
 
-    def weight_file(self, wildcards) -> list[str]:
+    def weights(self, wildcards) -> str | None:
+        """The hash of a user's file of weights. (In an input's name {} would be a wildcard.)"""
         file = self.experiment(wildcards).model.weight_file
-        return [file] if file else []
+        return provenance.sha256(Path(file)) if file else None
 
     # What a job asks of the machine or of a cluster
 
@@ -274,8 +302,9 @@ class Graph:
         return reading.to_json(self.config.only(wildcards.figure))
 
     def figure_words(self, wildcards) -> dict[str, Any]:
-        """For the caption in Snakemake's own report."""
-        return self._figure(wildcards).model_dump(exclude={"panels"})
+        """For the caption in Snakemake's own report, which takes it for reStructuredText."""
+        words = self._figure(wildcards).model_dump(exclude={"panels", "experiments"})
+        return {key: _literal(text) for key, text in words.items()}
 
     def code_of(self, stage: str) -> Callable[[Any], str]:
         """The fingerprint of a stage for the experiment of its wildcards: of what this one uses."""
@@ -298,6 +327,11 @@ class Graph:
     def _figure(self, wildcards) -> Figure:
         name = wildcards.figure
         return self.config.comparisons.get(name) or self.config.experiments[name].figure
+
+
+def _literal(text: str) -> str:
+    """reStructuredText, on one line, that reads as `text`."""
+    return re.sub(r"([^A-Za-z0-9 ])", r"\\\1", " ".join(text.split()))
 
 
 def _shown(path: Path) -> str:

@@ -81,7 +81,7 @@ def _canvas(plates: Sequence[_Plate | None], columns: int) -> tuple[Figure, list
     for plate, ax in zip_longest(plates, axes):
         if plate:
             plate.panel.draw(ax, plate.scene)
-            ax.set_title(plate.title)
+            ax.set_title(plate.title, parse_math=style.is_math(plate.title))
         else:
             ax.set_axis_off()
     return figure, list(axes)
@@ -134,7 +134,7 @@ def _finish(
     figure.set_layout_engine("none")  # done; each file would do it again
     for line, (text, look) in enumerate(title):
         top = 1 - (0.08 + line * _LINE) / height
-        figure.text(0.06 / width, top, text, va="top", **look)
+        figure.text(0.06 / width, top, text, va="top", parse_math=style.is_math(text), **look)
     figure.legend(
         handles=entries,
         title=_legend_title(scenes),

@@ -3,6 +3,7 @@
 It stands beside `figures/` and links there, so both can be copied to wherever they are to be read.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from statistics import median_low
 
@@ -13,6 +14,10 @@ from largestep.configuration.experiment import Experiment
 from largestep.report.page import Contents, judged, number, setting, share, steps, tally, template
 
 _MOST_STEPSIZES = 9
+
+#: Markdown's own characters; an underscore inside a word is none.
+_SPECIAL = re.compile(r"[\\`*\[\]#|~$]|(?<!\w)_|_(?!\w)")
+_MATH = re.compile(r"(\$(?! )[^$]*[^$ \\]\$(?!\d))")
 
 #: Columns of a figure's table: heading, column of tables.RUNS, and how a value is written.
 _QUANTITIES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
@@ -31,6 +36,7 @@ def markdown(contents: Contents) -> str:
     shown = {name: e for name, e in config.experiments.items() if not e.variant_of}
     return template("summary.md", autoescape=False).render(
         contents=contents,
+        plain=plain,
         experiments=shown,
         comparisons=config.comparisons,
         settings={name: setting(experiment) for name, experiment in shown.items()},
@@ -57,6 +63,13 @@ def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
         cells = [spread(group[name].tolist(), written) for _, name, written in columns]
         rows.append([number(names[step]), *cells])
     return rows
+
+
+def plain(text: str) -> str:
+    """Markdown, on one line, that reads as `text`: only $mathematics$ in it stays TeX."""
+    parts = _MATH.split(" ".join(text.split()))
+    parts[::2] = (_SPECIAL.sub(r"\\\g<0>", part) for part in parts[::2])
+    return "".join(parts).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def spread(values: Sequence[float | None], written: Callable[[float | None], str]) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 
 INK = "#222222"
 FAINT = "#767676"
@@ -67,6 +69,16 @@ def palette(stepsizes: Iterable[float]) -> dict[float, tuple[float, float, float
     places = np.linspace(0.78, 0.04, len(ordered)) if len(ordered) > 1 else [0.25]
     colours = sns.color_palette("viridis", as_cmap=True)(places)
     return {step: tuple(colour[:3]) for step, colour in zip(ordered, colours, strict=True)}
+
+
+@cache
+def is_math(text: str) -> bool:
+    """Whether what stands between dollars is mathematics that can be set; else it is plain text."""
+    try:
+        MathTextParser("path").parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def save(figure: Figure, path: Path, title: str = "", description: str = "") -> None:

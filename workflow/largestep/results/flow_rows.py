@@ -9,6 +9,9 @@ import torch
 from largestep.configuration.experiment import Experiment
 from largestep.engine.gradient_flow import Landscape, follow
 from largestep.engine.record import row_steps
+from largestep.results.checkpoint import Checkpoint
+
+_COLUMNS = ("time", "loss", "margin", "normalized_margin", "param_norm", "evaluations")
 
 
 def times(experiment: Experiment) -> np.ndarray:
@@ -23,34 +26,41 @@ def along(
     y: np.ndarray,
     seeds: Sequence[int],
     device: torch.device,
+    checkpoint: Checkpoint,
     progress: Callable[[int], None] = lambda done: None,
 ) -> pd.DataFrame:
     """Rows of tables.FLOW, but for the experiment's name; float64 throughout.
 
     `progress` hears how many gradients have been evaluated.
     """
-    asked, model, rows, spent = experiment.flow, experiment.model, [], 0
+    asked, model, grid = experiment.flow, experiment.model, times(experiment)
     inputs, labels = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in (X, y))
-    grid = times(experiment)
-    for seed in seeds:
+    kept = checkpoint.load()
+    rows = kept.pop("rows", np.empty((0, len(_COLUMNS)))).tolist()
+    counts = kept.pop("counts", np.empty(0, int)).tolist()  # rows of each seed that is done
+
+    def keep(solver: dict[str, np.ndarray]) -> None:
+        def arrays() -> dict[str, np.ndarray]:
+            table = np.array(rows).reshape(-1, len(_COLUMNS))
+            return {"rows": table, "counts": np.array(counts, int), **solver}
+
+        checkpoint.offer(arrays)
+
+    for seed in seeds[len(counts) :]:
+        begun = sum(counts)
+        spent = sum(rows[end - 1][-1] for end in np.cumsum(counts))
         initial = model.initial_layers(X.shape[1], seed)
         landscape = Landscape(model, experiment.train.loss, inputs, labels, initial)
         start = np.concatenate([layer.ravel() for layer in initial])
-        path = follow(landscape, start, grid, asked.tolerance, asked.evaluations)
-        for time, (w, count) in zip(grid, path, strict=False):
+        path = follow(landscape, start, grid, asked.tolerance, asked.evaluations, kept, keep)
+        for time, (w, count) in zip(grid[len(rows) - begun :], path, strict=False):
             found = landscape.measure(w)
             norm = float(np.linalg.norm(w))
-            rows.append(
-                {
-                    "seed": seed,
-                    "time": time,
-                    "loss": found["loss"],
-                    "margin": found["margin"],
-                    "normalized_margin": found["margin"] / norm**model.order if norm else np.nan,
-                    "param_norm": norm,
-                    "evaluations": count,
-                }
-            )
+            normalized = found["margin"] / norm**model.order if norm else np.nan
+            rows.append([time, found["loss"], found["margin"], normalized, norm, count])
             progress(spent + count)
-        spent += count
-    return pd.DataFrame(rows)
+        counts.append(len(rows) - begun)
+        kept = {}
+    frame = pd.DataFrame(rows, columns=_COLUMNS).astype({"evaluations": int})
+    frame.insert(0, "seed", np.repeat(np.array(seeds), counts))
+    return frame

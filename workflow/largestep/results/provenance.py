@@ -22,16 +22,21 @@ def sha256(path: Path) -> str:
 
 def record(
     stage: str,
-    arguments: Mapping[str, str],
-    reads: Iterable[Path],
+    arguments: Mapping[str, str | list[str]],
+    reads: Mapping[Path, str],
     writes: Iterable[Path],
 ) -> dict[str, Any]:
-    """All that is needed to trace, and to verify, the files that a stage has written."""
+    """All that is needed to trace, verify and repeat what a stage has written.
+
+    reads: the hash of each file that it read.
+    """
+    writes = list(writes)
     return {
         "stage": stage,
         "arguments": dict(arguments),
-        "reads": {str(path): sha256(path) for path in reads},
+        "reads": {str(path): digest for path, digest in reads.items()},
         "writes": {str(path): sha256(path) for path in writes},
+        "stamps": {str(path): stamp(path) for path in writes},
         "commit": commit(),
         "libraries": versions(closure(f"largestep.stages.{stage}", registries=True)[1]),
         "machine": machine(),
@@ -39,11 +44,30 @@ def record(
     }
 
 
+def stamp(path: Path) -> list[int]:
+    """Size and time of the last change (ns): where they are as recorded, no need to hash."""
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def write(record: Mapping[str, Any], log: Path) -> None:
+    """Make a job's log its record, which carries the hash of its contents."""
+    log.write_text(json.dumps({**record, "sha256": _digest(record)}, indent=1) + "\n")
+
+
+def lock_of(log: Path) -> Path:
+    """What a job locks from its start to its end."""
+    return log.with_name(f".{log.name}.lock")
+
+
 def verify(logs: Iterable[Path]) -> list[str]:
     """What differs from the records in `logs`, one line a file; empty where all is as recorded."""
-    records = [found for path in logs if (found := read(path))]
+    found = {path: read(path) for path in logs}
+    records = [record for record in found.values() if record]
+    wrong = [
+        f"{path}: is no record of a finished job" for path, record in found.items() if not record
+    ]
     made = {path: digest for record in records for path, digest in record["writes"].items()}
-    wrong = []
     for path, digest in sorted(made.items()):
         if not Path(path).is_file():
             wrong.append(f"{path}: is missing")
@@ -63,7 +87,15 @@ def read(log: Path) -> dict[str, Any] | None:
         found = json.loads(log.read_text())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and {"reads", "writes"} <= found.keys() else None
+    if not isinstance(found, dict):
+        return None
+    expected = found.pop("sha256", None)
+    return found if expected == _digest(found) else None
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache

@@ -8,6 +8,7 @@ import torch
 
 from largestep.configuration.experiment import Experiment
 from largestep.engine.sharpness import Hessian, top_eigenvalues
+from largestep.results.checkpoint import Checkpoint
 from largestep.results.tables import IDENTITY
 
 
@@ -18,6 +19,7 @@ def along(
     runs: pd.DataFrame,
     snapshots: Mapping[str, np.ndarray],
     device: torch.device,
+    checkpoint: Checkpoint,
     progress: Callable[[int], None] = lambda done: None,
 ) -> pd.DataFrame:
     """Rows of tables.SHARPNESS for the snapshots of the runs in a table; float64 throughout.
@@ -25,17 +27,25 @@ def along(
     snapshots: `<key>.steps` (S,) and `<key>.layer0` (S, out, in) and so on, for each run's key.
     `progress` hears how many snapshots are done.
     """
-    asked, rows = experiment.sharpness, []
+    asked = experiment.sharpness
     inputs, labels = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in (X, y))
     depth = len(experiment.model.layer_shapes(X.shape[1]))
-    for run in runs.to_dict("records"):
-        layers = [snapshots[f"{run['key']}.layer{k}"] for k in range(depth)]
-        for place, step in enumerate(snapshots[f"{run['key']}.steps"]):
-            at = [torch.as_tensor(layer[place]).to(inputs) for layer in layers]
-            hessian = Hessian(experiment.model, experiment.train.loss, inputs, labels, at)
-            values = top_eigenvalues(hessian, asked.top, asked.tolerance, asked.products)
-            identity = {column: run[column] for column in IDENTITY}
-            for rank, value in enumerate(values, start=1):
-                rows.append(identity | {"step": step, "rank": rank, "eigenvalue": value})
-            progress(len(rows) // asked.top)
-    return pd.DataFrame(rows)
+    places = [
+        (run, place, step)
+        for run in runs.to_dict("records")
+        for place, step in enumerate(snapshots[f"{run['key']}.steps"])
+    ]
+    found = list(checkpoint.load().get("eigenvalues", ()))
+    for run, place, _ in places[len(found) :]:
+        layers = [snapshots[f"{run['key']}.layer{k}"][place] for k in range(depth)]
+        at = [torch.as_tensor(layer).to(inputs) for layer in layers]
+        hessian = Hessian(experiment.model, experiment.train.loss, inputs, labels, at)
+        found.append(top_eigenvalues(hessian, asked.top, asked.tolerance, asked.products))
+        checkpoint.offer(lambda: {"eigenvalues": np.array(found)})
+        progress(len(found))
+    return pd.DataFrame(
+        {column: run[column] for column in IDENTITY}
+        | {"step": step, "rank": rank, "eigenvalue": value}
+        for (run, _, step), values in zip(places, found, strict=True)
+        for rank, value in enumerate(values, start=1)
+    )

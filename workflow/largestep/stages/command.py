@@ -1,8 +1,7 @@
-"""What the commands of all stages share: one line for a user's error, the log, the lock."""
+"""What the commands of all stages share: arguments, one line for a user's error, log and lock."""
 
 import argparse
 import contextlib
-import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from largestep.common import locks
 from largestep.common.errors import Damaged, UserError
-from largestep.results import provenance
+from largestep.results import damage, provenance
 
 
 def main(
@@ -21,27 +20,29 @@ def main(
 ) -> None:
     """Parse the command line and run.
 
-    reads and writes name the options that hold input and output files. With --log, the log ends
-    as the record of where the outputs come from, or as the reason why there are none; and jobs
-    with the same log wait for each other, so that a job orphaned by a crash cannot write last.
+    reads and writes name the options that hold input and output files. Before the run, every
+    input is checked against the record of the stage that wrote it, and made again where it
+    differs. With --log, the log ends as the record of where the outputs come from, or as the
+    reason why there are none; and jobs with the same log wait for each other, so that a job
+    orphaned by a crash cannot write last.
     A mistake of the user's, or of the machine's files, is one line on stderr and exit code 1.
     """
     parser.add_argument("--log", type=Path, help="the outputs' provenance, or what went wrong")
     parser.add_argument("--code", default="", help="fingerprint of the code, for the log")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(list(_expanded(sys.argv[1:])))
     with contextlib.ExitStack() as stack:
         try:
             if arguments.log:
-                lock = arguments.log.with_name(f".{arguments.log.name}.lock")
-                stack.enter_context(locks.acquire(lock))
+                stack.enter_context(locks.acquire(provenance.lock_of(arguments.log)))
                 arguments.log.unlink(missing_ok=True)
+            inputs = {path: damage.intact(path) for path in _paths(arguments, reads)}
             run(arguments)
             if arguments.log:
                 stage = Path(sys.argv[0]).stem
-                given = {name: _plain(value) for name, value in vars(arguments).items()}
-                files = [_paths(arguments, names) for names in (reads, writes)]
-                found = provenance.record(stage, given, *files)
-                arguments.log.write_text(json.dumps(found, indent=1) + "\n")
+                given = vars(arguments).items()
+                plain = {name: _plain(value) for name, value in given if value is not None}
+                found = provenance.record(stage, plain, inputs, _paths(arguments, writes))
+                provenance.write(found, arguments.log)
         except Damaged as error:
             error.path.unlink(missing_ok=True)
             _fail(f"{error} and was deleted; the next run makes it again", arguments.log)
@@ -54,10 +55,20 @@ def main(
             _fail(traceback.format_exc().strip(), arguments.log)
 
 
+def _expanded(given: Sequence[str]) -> Iterator[str]:
+    """The arguments, with those in the file F, one a line, for @F: of any number and length."""
+    for argument in given:
+        if argument.startswith("@"):
+            yield from Path(argument[1:]).read_text().split("\n")[:-1]
+        else:
+            yield argument
+
+
 def _paths(arguments: argparse.Namespace, names: Sequence[str]) -> Iterator[Path]:
     for name in names:
         value = getattr(arguments, name)
-        yield from value if isinstance(value, list) else [value]
+        if value is not None:
+            yield from value if isinstance(value, list) else [value]
 
 
 def _plain(value):

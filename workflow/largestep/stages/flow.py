@@ -8,7 +8,8 @@ import torch
 from largestep.configuration.experiment import Experiment
 from largestep.data import samples
 from largestep.engine.device import choose_device
-from largestep.results import flow_rows, tables
+from largestep.results import flow_rows, provenance, tables
+from largestep.results.checkpoint import Checkpoint
 from largestep.stages.command import main
 from largestep.stages.progress import Progress
 
@@ -20,8 +21,18 @@ def run(arguments: argparse.Namespace) -> None:
     seeds = experiment.train.seeds
     budget = len(seeds) * experiment.flow.evaluations
     progress = Progress(f"flow {arguments.out.stem}, gradients", budget)
-    found = flow_rows.along(experiment, X, y, seeds, choose_device(arguments.device), progress)
+    device, file = choose_device(arguments.device), experiment.model.weight_file
+    checkpoint = Checkpoint(
+        arguments.out,
+        spec=arguments.spec,
+        data=provenance.sha256(arguments.data),
+        weights=file and provenance.sha256(Path(file)),
+        device=device.type,
+        code=arguments.code,
+    )
+    found = flow_rows.along(experiment, X, y, seeds, device, checkpoint, progress)
     tables.write(found.assign(experiment=arguments.experiment), tables.FLOW, arguments.out)
+    checkpoint.clear()
 
 
 if __name__ == "__main__":

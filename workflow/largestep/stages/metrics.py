@@ -1,7 +1,6 @@
 """Join the tables of all train jobs into one table."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,20 +32,13 @@ def run(arguments: argparse.Namespace) -> None:
     tables.concat(map(load, arguments.parts), SCHEMAS[arguments.table], arguments.out)
 
 
-def _listed(path: str) -> list[Path]:
-    text = sys.stdin.read() if path == "-" else Path(path).read_text()
-    return [Path(line) for line in text.splitlines() if line]
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", required=True, choices=SCHEMAS)
+    parser.add_argument("--parts", required=True, type=Path, nargs="+", help="their tables")
     parser.add_argument(
-        "--parts", required=True, type=_listed, help="a file that lists them, one a line; -: stdin"
+        "--sharpness", type=Path, nargs="*", default=[], help="to fill trajectories from"
     )
-    parser.add_argument(
-        "--sharpness", default=[], type=_listed, help="likewise, to fill trajectories from"
-    )
-    parser.add_argument("--flow", default=[], type=_listed, help="likewise")
+    parser.add_argument("--flow", type=Path, nargs="*", default=[], help="likewise")
     parser.add_argument("--out", required=True, type=Path)
     main(run, parser, reads=["parts", "sharpness", "flow"], writes=["out"])

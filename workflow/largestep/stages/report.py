@@ -1,6 +1,7 @@
 """Write the report of a finished run, as a page and as Markdown."""
 
 import argparse
+import contextlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,8 +55,11 @@ def _times(folders: list[Path], datasets: set[str]) -> pd.DataFrame:
     for stage in STAGES:
         for path in sorted(path for folder in folders for path in (folder / stage).rglob("*.tsv")):
             if stage != "dataset" or path.stem in datasets:
-                found = pd.read_csv(path, sep="\t", na_values=["-"])
-                jobs.append((stage, found["s"].sum(), found["max_rss"].max()))
+                with contextlib.suppress(ValueError):  # damaged: then nobody knows its time
+                    found = pd.read_csv(
+                        path, sep="\t", na_values=["-"], usecols=["s", "max_rss"], dtype=float
+                    )
+                    jobs.append((stage, found["s"].sum(), found["max_rss"].max()))
     return pd.DataFrame(jobs, columns=["stage", "seconds", "memory"])
 
 
@@ -89,5 +93,5 @@ if __name__ == "__main__":
     parser.add_argument("--claims", type=Path, help="claims.json")
     parser.add_argument("--html", type=Path, required=True)
     parser.add_argument("--markdown", type=Path, required=True)
-    inputs = ["figures", "runs", "facts"]
+    inputs = ["figures", "runs", "facts", "claims"]
     main(run, parser, reads=inputs, writes=["html", "markdown"])

@@ -9,7 +9,8 @@ from largestep.common import array_file
 from largestep.configuration.experiment import Experiment
 from largestep.data import samples
 from largestep.engine.device import choose_device
-from largestep.results import sharpness_rows, tables
+from largestep.results import provenance, sharpness_rows, tables
+from largestep.results.checkpoint import Checkpoint
 from largestep.stages.command import main
 from largestep.stages.progress import Progress
 
@@ -20,16 +21,27 @@ def run(arguments: argparse.Namespace) -> None:
     X, y, _, _ = samples.read(arguments.data)
     snapshots = array_file.read(arguments.snapshots)
     total = sum(len(array) for name, array in snapshots.items() if name.endswith(".steps"))
+    device = choose_device(arguments.device)
+    inputs = (arguments.data, arguments.runs, arguments.snapshots)
+    checkpoint = Checkpoint(
+        arguments.out,
+        spec=arguments.spec,
+        inputs=[provenance.sha256(path) for path in inputs],
+        device=device.type,
+        code=arguments.code,
+    )
     found = sharpness_rows.along(
         experiment,
         X,
         y,
         tables.read(arguments.runs),
         snapshots,
-        choose_device(arguments.device),
+        device,
+        checkpoint,
         Progress(f"sharpness {arguments.out.stem}, snapshots", total),
     )
     tables.write(found, tables.SHARPNESS, arguments.out)
+    checkpoint.clear()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from largestep.method.activations import AnyActivation
 Vector = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
 Matrix = Annotated[tuple[Vector, ...], Field(strict=False, min_length=1)]
 Width = Annotated[int, Field(gt=0, le=10**6)]
-WeightFile = Annotated[str, Field(pattern=r"\.(npy|safetensors)$", max_length=4096)]
+WeightFile = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+\.(npy|safetensors)$", max_length=4096)]
 
 
 def must_be(what: str) -> WrapValidator:
