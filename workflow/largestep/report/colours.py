@@ -13,6 +13,7 @@ _PATH = ("#f0a030", "#e4602e", "#c8285a", "#84209a", "#1d3f9c", "#07070f")
 #: Okabe and Ito's, for what has no order: stepsize policies.
 _UNORDERED = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d00", "#000000")
 
+
 def palette(values: Iterable[float]) -> dict[float, Colour]:
     """A colour for each of the stepsizes, by rank, at equal steps of perceived difference."""
     ordered = sorted(values)

@@ -5,6 +5,7 @@ import gzip
 import json
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,9 @@ def packed(value: Any) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def data(experiment: Experiment, rows: pd.DataFrame, runs: pd.DataFrame, among: list[float]) -> dict:
+def data(
+    experiment: Experiment, rows: pd.DataFrame, runs: pd.DataFrame, among: list[float]
+) -> dict:
     """An experiment's curves, run by run; of very many runs, evenly chosen ones.
 
     rows, runs: its rows of the result tables. among: see `configuration.grids`.
@@ -95,8 +98,8 @@ def kept(run: pd.DataFrame, columns: list[str]) -> np.ndarray:
     On linear and logarithmic axes alike, to within _TOLERANCE of the range of the run's values.
     Rows of quantities that most rows lack (sharpness) all stay.
     """
-    whole = [c for c in columns if run[c].isna().sum() <= 1 and run[c].nunique() > 1]
-    sparse = [c for c in columns if c not in whole and run[c].nunique() > 1]
+    whole = [c for c in columns if run[c].isna().sum() <= 1 and _varies(run[c])]
+    sparse = [c for c in columns if c not in whole and _varies(run[c])]
     stays = run[sparse].notna().any(axis=1).to_numpy(copy=True)
     stays[[0, min(1, len(run) - 1), -1]] = True
     steps = run["step"].to_numpy(float)
@@ -104,18 +107,23 @@ def kept(run: pd.DataFrame, columns: list[str]) -> np.ndarray:
     fixed = np.flatnonzero(stays)
     if pictures:
         views = np.column_stack(pictures)
-        for first, last in zip(fixed[:-1], fixed[1:], strict=True):
+        for first, last in pairwise(fixed):
             _split(first, last, (steps, np.log(np.maximum(steps, 0.5))), views, stays)
     else:
         stays[:] = True
     return stays
 
 
+def _varies(values: pd.Series) -> bool:
+    return len(values.dropna().unique()) > 1
+
+
 def _pictures(values: np.ndarray) -> Iterator[np.ndarray]:
     """The columns, and the logarithms of positive ones, in units of their range."""
     for column in values.T:
-        scales = [column, np.log(column)] if (column[1:] > 0).all() else [column]
-        for scaled in scales:
+        positive = column > 0
+        logarithm = np.log(column, where=positive, out=np.full_like(column, np.nan))
+        for scaled in [column, logarithm] if positive[1:].all() else [column]:
             shown = scaled[np.isfinite(scaled)]
             if len(shown) and np.ptp(shown) > 0:
                 yield np.nan_to_num((scaled - shown.min()) / np.ptp(shown))

@@ -24,7 +24,7 @@ from largestep.report.panels.curves import Scene
 _COLUMNS = 3  # at most
 _COMPARED = 4  # columns of a comparison, at most
 _MOST_ENTRIES = 9
-_SIGNS = {"o": "●", "D": "◆", "x": "×"}
+_SIGNS = {"o": "●", "D": "◆", "x": "\N{MULTIPLICATION SIGN}"}
 
 
 class _Plate(NamedTuple):
@@ -38,8 +38,8 @@ class _Plate(NamedTuple):
 class Drawing(NamedTuple):
     """A figure, what to see in each of its axes, and where they and the legend are in it.
 
-    captions: one line for each axes, "(a) name: what to see", and one of what is shown of it. boxes: lines "panel-a x y w h", in
-    points from the top left; of the legend, too.
+    captions: one line for each axes, "(a) name: what to see", and one of what is shown of it.
+    boxes: lines "panel-a x y w h", in points from the top left; of the legend, too.
     """
 
     figure: Figure
@@ -99,7 +99,7 @@ def _canvas(plates: Sequence[_Plate | None], columns: int) -> tuple[Figure, list
 
 
 def _power(value: float, _: int) -> str:
-    """A tick of a logarithmic axis: 10⁻³, or 200. Plain letters: mathtext takes ten times as long."""
+    """A tick of a logarithmic axis, 10⁻³ or 200, in plain letters: mathtext takes far longer."""
     exponent = math.floor(math.log10(value) + 1e-9)
     if math.isclose(value, 10.0**exponent) and not 0 <= exponent < 2:
         return "10" + f"{exponent}".translate(SUPERSCRIPTS)
@@ -168,7 +168,7 @@ def _legend_title(scenes: Sequence[Scene]) -> str:
 
 
 def _names(scenes: Sequence[Scene]) -> dict[Key, str]:
-    """Each curve in the symbol in which it was given; of one scene, with what became of its runs."""
+    """Each curve in the symbol of its grid; of one scene, with what became of its runs."""
     first = scenes[0]
     given = zip(first.experiment.stepsizes, first.experiment.grid[1], strict=True)
     names = dict.fromkeys(first.palette, "") | {step: f"{value:g}" for step, value in given}

@@ -1,6 +1,7 @@
 """A figure's SVG cut into its panels, to stand inside a page, one beside or below the other."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -8,6 +9,7 @@ from markupsafe import Markup
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _DC = "{http://purl.org/dc/elements/1.1/}"
+_PATH = re.compile(r'\bd="[^"]*"')
 _COORDINATE = re.compile(r"\d+\.\d{3,}")
 
 
@@ -38,7 +40,7 @@ def panels(svg: bytes, name: str) -> list[Panel]:
     captions = dict(_captions(_said(root, "description")))
     boxes = [line.split(" ", 1) for line in _said(root, "coverage").splitlines()]
     groups = {group.get("id"): group for group in root.iter(f"{{{_SVG}}}g")}
-    shared = [each for each in root.iter(f"{{{_SVG}}}defs") if each.find(f"{{{_SVG}}}clipPath")]
+    shared = list(_definitions(root))
     found = []
     for place, (identifier, box) in enumerate(boxes):
         letter = identifier.partition("-")[2]
@@ -47,6 +49,14 @@ def panels(svg: bytes, name: str) -> list[Panel]:
         text = "".join(ElementTree.tostring(part, encoding="unicode") for part in parts)
         found.append(Panel(letter, title, caption, box, Markup(_own(text, name))))
     return found
+
+
+def _definitions(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """Take the glyphs, marks and clips out of their places: each may serve all panels."""
+    for parent in list(root.iter()):
+        for definitions in parent.findall(f"{{{_SVG}}}defs"):
+            parent.remove(definitions)
+            yield definitions
 
 
 def captions(svg: bytes) -> list[tuple[str, str]]:
@@ -80,5 +90,9 @@ def _own(text: str, name: str) -> str:
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'href="#', f'href="#{name}-', text)
     text = text.replace("url(#", f"url(#{name}-")
-    text = _COORDINATE.sub(lambda found: f"{float(found[0]):.2f}", text)
+    text = _PATH.sub(lambda path: _COORDINATE.sub(_hundredths, path[0]), text)
     return re.sub(r"\s*\n\s*", "\n", text)
+
+
+def _hundredths(number: re.Match) -> str:
+    return f"{float(number[0]):.2f}"

@@ -17,8 +17,11 @@ VERDICTS = {
     "holds where decided": "◐",
     "inconclusive": "?",
     "violated": "✗",
-    "not applicable": "–",
+    "not applicable": "\N{EN DASH}",
 }
+#: What several claims do.
+PLURAL = {"holds": "hold", "holds where decided": "hold where decided"}
+
 ORIGINS = {
     "paper": "stated by the paper",
     "derived": "derived from it",
@@ -92,8 +95,7 @@ def tally(runs: Iterable[Mapping[str, Any]]) -> str:
     total: Counter = Counter()
     for found in runs:
         total.update({name: n for name, n in found.items() if name != "experiment"})
-    words = {"holds": "hold"}
-    parts = [f"{total[v]} {words.get(v, v)}" for v in _ordered(total) if total[v]]
+    parts = [f"{total[v]} {PLURAL.get(v, v)}" for v in _ordered(total) if total[v]]
     return ", ".join(parts) or NOTHING
 
 

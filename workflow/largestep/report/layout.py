@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from largestep.configuration.experiment import Figure as Specification
 from largestep.report import style
@@ -65,16 +66,32 @@ def arrange(
 
 
 def boxes(figure: Figure, axes: Sequence[Axes]) -> str:
-    """Lines "identifier x y width height", in points from the top left, of axes and legend."""
+    """Lines "identifier x y width height", in points from the top left, of axes and legend.
+
+    All axes have equal boxes, so that they stay aligned wherever each is shown.
+    """
     points = 72 / figure.dpi
-    drawn = [(ax.get_gid(), ax.get_tightbbox()) for ax in axes if ax.get_gid()]
+    shown = [ax for ax in axes if ax.get_gid()]
+    around = [_margins(ax) for ax in shown]
+    left, bottom, right, top = (max(sides) for sides in zip(*around, strict=True))
+    drawn = [
+        (ax.get_gid(), Bbox.from_extents(b.x0 - left, b.y0 - bottom, b.x1 + right, b.y1 + top))
+        for ax in shown
+        for b in [ax.bbox]
+    ]
     drawn += [(each.get_gid(), each.get_window_extent()) for each in figure.legends]
     lines = []
     for name, box in drawn:
-        box = box.padded(3)
+        box = box.padded(2)
         place = (box.x0, figure.bbox.height - box.y1, box.width, box.height)
         lines.append(" ".join([name, *(f"{points * value:.2f}" for value in place)]))
     return "\n".join(lines)
+
+
+def _margins(ax: Axes) -> tuple[float, float, float, float]:
+    """How far labels and title reach beyond the axes: left, bottom, right, top."""
+    inner, outer = ax.bbox, ax.get_tightbbox()
+    return inner.x0 - outer.x0, inner.y0 - outer.y0, outer.x1 - inner.x1, outer.y1 - inner.y1
 
 
 def _title(specification: Specification, width: float) -> list[tuple[str, dict]]:

@@ -38,13 +38,16 @@ def markdown(contents: Contents) -> str:
         experiments=shown,
         comparisons=config.comparisons,
         settings={name: setting(experiment) for name, experiment in shown.items()},
-        panels=dict(c for image in contents.figures.values() for c in inline_svg.captions(image.svg)),
+        panels=dict(
+            c for image in contents.figures.values() for c in inline_svg.captions(image.svg)
+        ),
         tables={name: table(e, runs[runs["experiment"] == name]) for name, e in shown.items()},
         claims=claims,
         found={name: judgements.judged(claims, "runs", name) for name in shown},
         summary=judgements.summary(claims),
         outcomes={
-            name: outcome.sentences(e, runs[runs["experiment"] == name]) for name, e in shown.items()
+            name: outcome.sentences(e, runs[runs["experiment"] == name])
+            for name, e in shown.items()
         },
         time=duration(contents.times["seconds"].sum()),
     )

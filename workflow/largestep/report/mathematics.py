@@ -7,6 +7,7 @@ markup. Here the formulas in them are found, and become TeX for Markdown and Mat
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from html import unescape
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -19,7 +20,7 @@ _NAMES = (
     | {"grad": r"\nabla ", "sqrt": r"\sqrt ", "sign": r"\mathrm{sign} ", "Lip": r"\mathrm{Lip}"}
     | {"eta_tilde": r"\tilde{\eta} ", "lambda_max": r"\lambda_{\max} "}
     | {"c1": "c_1", "c2": "c_2", "w0": "w_0", "fan_in": r"\mathrm{fan_{in}}"}
-    | {"L_flow": r"L_{\mathrm{flow}}", "stepsize": r"\tilde{\eta} "}
+    | {"t_sep": r"t_{\mathrm{sep}}", "L_flow": r"L_{\mathrm{flow}}", "stepsize": r"\tilde{\eta} "}
 )
 _OPERATORS = {
     "<=": r"\le ",
@@ -30,8 +31,10 @@ _OPERATORS = {
     "~": r"\sim ",
 }
 
-_greek, _known = "|".join(_GREEK), "eta_tilde|lambda_max|gamma_[ab]|fan_in|L_flow"
-_FOLLOWED = rf"(?=_|\s?[({{|]|\s\d|\s[A-Za-z](?![A-Za-z])|\s(?:{_greek}|{_known}|ln|log|max|grad)\b)"
+_greek, _known = "|".join(_GREEK), "eta_tilde|lambda_max|gamma_[ab]|fan_in|L_flow|t_sep"
+_FOLLOWED = (
+    rf"(?=_|\s?[({{|]|\s\d|\s[A-Za-z](?![A-Za-z])|\s(?:{_greek}|{_known}|ln|log|max|grad)\b)"
+)
 _quantity = r"normalized\ margin|stepsize|sharpness|margin"
 
 #: Of single letters only "a", "A" and "I" are words. Quantities are part of a formula where an
@@ -91,6 +94,8 @@ def _mathml(formula: str, plain: str) -> Markup:
         element = convert_to_element(formula)
     except Exception:  # its errors share no base; what it cannot set stays as it is written
         return escape(plain)
+    for each in element.iter():
+        each.text = unescape(each.text or "") or None
     return Markup(ElementTree.tostring(element, encoding="unicode"))
 
 
@@ -193,4 +198,5 @@ def _joined(pieces: list[_Piece]) -> str:
                 part = "}"
             depth -= 1
         formula += part
+    formula = re.sub(r"\\(ln|log|exp) +(?=[\\\w])(?!\\\|)", r"\\\1\\,", formula)
     return re.sub(r" +", " ", formula).strip()

@@ -19,9 +19,7 @@ def sentences(experiment: Experiment, runs: pd.DataFrame) -> str:
     losses = kept.groupby("stepsize")["final_loss"].median()
     text = f"After {steps(experiment.train.steps)} steps the training loss is "
     ends = dict.fromkeys((losses.index[-1], losses.index[0])) if len(losses) else {}
-    parts = [
-        f"{number(losses[step])} with {symbol} = {names.get(step, step):g}" for step in ends
-    ]
+    parts = [f"{number(losses[step])} with {symbol} = {names.get(step, step):g}" for step in ends]
     if not parts:  # stepsizes that policies choose
         by_policy = kept.groupby("policy", sort=False)["final_loss"].median()
         parts = [f"{number(loss)} with {policy}" for policy, loss in by_policy.items()]

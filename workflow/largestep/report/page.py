@@ -32,6 +32,7 @@ def html(contents: Contents) -> str:
     names = in_order(config)
     runs = dict(list(contents.runs.groupby("experiment", sort=False)))
     own = [name for name in names if not config.experiments[name].variant_of]
+    main = next((name for name in own if not config.experiments[name].figure.stand_in), own[0])
     stages = stage_graph.stages(contents.times)
     return template("report.html", autoescape=True).render(
         contents=contents,
@@ -42,7 +43,8 @@ def html(contents: Contents) -> str:
         figures={name: figure(name, contents) for name in contents.figures},
         shown={name: inline_svg.shown(image.svg) for name, image in contents.figures.items()},
         words={name: figure_of(config, name) for name in contents.figures},
-        key=inline_svg.panels(contents.figures[own[0]].svg, "key") if own else [],
+        key=inline_svg.panels(contents.figures[main].svg, "key"),
+        main=main,
         stand_ins=sum(bool(figure_of(config, name).stand_in) for name in own),
         outcomes={name: outcome.sentences(config.experiments[name], runs[name]) for name in names},
         settings={name: setting(experiment) for name, experiment in config.experiments.items()},
@@ -53,7 +55,7 @@ def html(contents: Contents) -> str:
         bars={claim["id"]: judgements.bar(claim) for claim in claims},
         findings=explorer.packed(judgements.every_finding(contents.findings)),
         variants=judgements.variants(config, claims),
-        table=run_table.columns(contents.runs),
+        table=run_table.columns(contents.runs, names),
         left_out=run_table.left_out(contents.runs),
         warnings=run_table.warnings(contents.runs),
         curves=curves(contents, names, runs),
@@ -88,6 +90,7 @@ def template(name: str, autoescape: bool) -> Template:
     environment.globals |= {
         "VERDICTS": judgements.VERDICTS,
         "ORIGINS": judgements.ORIGINS,
+        "PLURAL": judgements.PLURAL,
         "GRAPH": stage_graph.SIZE,
         "BOX": stage_graph.BOX,
     }

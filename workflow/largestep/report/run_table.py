@@ -1,5 +1,6 @@
 """Runs as a table, and what must be said first of those that diverged or froze."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -18,16 +19,15 @@ class Column(NamedTuple):
     keys: list[float | str]
 
 
-def columns(runs: pd.DataFrame) -> list[Column]:
-    """One row per run, largest stepsize first in each experiment, without empty columns.
+def columns(runs: pd.DataFrame, names: Sequence[str]) -> list[Column]:
+    """One row per run, experiments as in `names`, largest stepsize first; no empty columns.
 
     No more than _MOST_ROWS of an experiment: all are in runs.parquet, and a page must stay light.
     """
-    order = {name: k for k, name in enumerate(runs["experiment"].unique())}
-    rows = runs.assign(place=runs["experiment"].map(order))
+    rows = runs.assign(place=runs["experiment"].map(list(names).index))
     rows = rows.sort_values(["place", "stepsize", "seed"], ascending=[True, False, True])
     rows = rows.groupby("experiment", sort=False).head(_MOST_ROWS)
-    policies = rows["policy"].nunique() > 1
+    policies = len(rows["policy"].unique()) > 1
     table = [
         ("experiment", "", rows["experiment"], str),
         ("policy", "how the stepsize is chosen", rows["policy"] if policies else None, str),
@@ -37,7 +37,12 @@ def columns(runs: pd.DataFrame) -> list[Column]:
         ("status", "and the step from which it holds", rows.apply(_status, axis=1), str),
         ("loss", "training loss at the last step", rows["final_loss"], number),
         ("margin", "normalized margin at the last step", rows["final_normalized_margin"], number),
-        ("last increase", "last step at which the loss increased", rows["last_increase_step"], steps),
+        (
+            "last increase",
+            "last step at which the loss increased",
+            rows["last_increase_step"],
+            steps,
+        ),
         ("t_sep", "first step with a training accuracy of 100%", rows["separation_step"], steps),
         ("s", "first step under Theorem 2.2's threshold", rows["stable_phase_step"], steps),
         ("train", "training accuracy at the last step", rows["final_train_accuracy"], share),

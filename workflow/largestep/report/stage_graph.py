@@ -55,13 +55,21 @@ def stages(times: pd.DataFrame) -> list[Stage]:
     return found
 
 
-def arrows(shown: list[Stage]) -> list[tuple[int, int, int, int]]:
-    """From the right side of a box to the left side of the next: x, y, x, y."""
+def arrows(shown: list[Stage]) -> list[tuple[int, int, int, int, int, int]]:
+    """Where each begins, is bent towards, and ends: x, y, x, y, x, y.
+
+    From the right side of a box, or from below it where another stands in between.
+    """
     boxes = {stage.name: stage for stage in shown}
-    half = BOX[1] // 2
-    return [
-        (boxes[source].x + BOX[0], boxes[source].y + half, boxes[name].x, boxes[name].y + half)
-        for name, (_, _, sources) in _PLACES.items()
-        for source in sources
-        if name in boxes and source in boxes
-    ]
+    found = []
+    for name, (column, row, sources) in _PLACES.items():
+        for source in (each for each in sources if name in boxes and each in boxes):
+            a, b = boxes[source], boxes[name]
+            end = (b.x, b.y + BOX[1] // 2)
+            if column - _PLACES[source][0] > 1 and row > _PLACES[source][1]:
+                begin = (a.x + BOX[0] // 2, a.y + BOX[1])
+                found.append((*begin, begin[0], end[1], *end))
+            else:
+                begin = (a.x + BOX[0], a.y + BOX[1] // 2)
+                found.append((*begin, begin[0] + 14, begin[1], *end))
+    return found

@@ -20,6 +20,7 @@ _RC = {
     "font.size": 9,
     "axes.axisbelow": True,
     "axes.edgecolor": FAINT,
+    "axes.facecolor": "none",
     "axes.grid": True,
     "axes.labelcolor": INK,
     "axes.labelsize": 9,
@@ -40,6 +41,7 @@ _RC = {
     "lines.solid_joinstyle": "round",
     "svg.hashsalt": "largestep",
     "text.color": INK,
+    "text.hinting": "none",  # the widths that SVG and PDF have
     "xtick.color": INK,
     "xtick.labelsize": 8.5,
     "xtick.major.size": 3,

@@ -34,9 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
             drawn = figures.draw(scene(name))
         for path in (arguments.svg, arguments.pdf, arguments.png):
             with replacing(path) as partial:
-                style.save(
-                    drawn.figure, partial, words.title or name, drawn.captions, drawn.boxes
-                )
+                style.save(drawn.figure, partial, words.title or name, drawn.captions, drawn.boxes)
 
 
 if __name__ == "__main__":

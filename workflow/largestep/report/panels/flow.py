@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from largestep.report import style
 from largestep.report.panels import curves
 
-TITLE = "Loss in effective time"
+TITLE = "Gradient flow"
 CAPTION = (
     "The loss against effective time eta_tilde t; dashed, gradient flow from the same weights by "
     "a Runge-Kutta method. Small stepsizes follow the flow, a large one leaves it where it starts "

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from largestep.report.panels import curves
 
-TITLE = "Loss times effective time"
+TITLE = "Rescaled loss"
 CAPTION = (
     "The loss times stepsize times step, flat where the loss falls like 1/(eta t). Curves meet "
     "where the stepsize alone sets the speed."

@@ -28,7 +28,9 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
         _branches(ax, scene, samples[0], runs)
     ax.set_ylim(top=1.6 * ax.get_ylim()[1])  # room for the line's name
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        low, high = axis.get_view_interval()
+        if high < 60 * low:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_minor_formatter(NullFormatter())
     ax.set(xlabel=r"stepsize $\eta$", ylabel="transition step $s$")
 

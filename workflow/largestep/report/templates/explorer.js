@@ -88,6 +88,16 @@
     return { rows, marks: fields.marks.checked ? marks : [] };
   }
 
+  /** Ticks at powers of ten where a logarithmic axis spans some. */
+  function decades(channel, type, rows) {
+    const exponents = rows.map((row) => Math.log10(row[channel]));
+    const [low, high] = exponents.reduce(([a, b], e) => [Math.min(a, e), Math.max(b, e)], [Infinity, -Infinity]);
+    if (type !== "log" || !(high - low > 1.5)) return {};
+    const values = [], every = Math.ceil((high - low) / 10);
+    for (let e = Math.ceil(low); e <= Math.ceil(high); e += every) values.push(Number(`1e${e}`));
+    return { values };
+  }
+
   async function draw() {
     const turn = ++drawn;
     const { rows, marks } = points();
@@ -95,12 +105,14 @@
     chart.datasets = { rows, marks };
     const scales = {
       x: { type: fields.logx.checked ? "log" : "linear", nice: false },
-      y: { type: fields.logy.checked ? "log" : "linear", zero: false },
+      y: fields.logy.checked ? { type: "log" } : { type: "linear", zero: false },
     };
     for (const layer of chart.layer) {
       for (const [channel, title] of [["x", axis().name], ["y", quantity().name]]) {
         Object.assign(layer.encoding[channel], { title, scale: scales[channel] });
-        layer.encoding[channel].axis = { title, format: ".3~g", tickCount: 6, labelOverlap: true };
+        layer.encoding[channel].axis = {
+          title, format: ",~g", labelOverlap: true, ...decades(channel, scales[channel].type, rows),
+        };
       }
     }
     const place = document.getElementById("explorer-view");
