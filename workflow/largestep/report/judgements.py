@@ -83,11 +83,11 @@ def summary(claims: Sequence[Claim]) -> str:
     found = Counter(claim["verdict"] for claim in claims)
     partly = found["holds where decided"]
     judged = len(claims) - found["not applicable"]
-    noun = "claim" if judged == 1 else "claims"
+    noun, verb = ("claim", "holds") if judged == 1 else ("claims", "hold")
     where = f", {partly} of them where decided" if partly else ""
     rest = f"{found['violated']} violated, {found['inconclusive']} inconclusive"
     rest += f", {n} not applicable" if (n := found["not applicable"]) else ""
-    return f"{found['holds'] + partly} of {judged} {noun} hold{where} ({rest})"
+    return f"{found['holds'] + partly} of {judged} {noun} {verb}{where} ({rest})"
 
 
 def tally(runs: Iterable[Mapping[str, Any]]) -> str:

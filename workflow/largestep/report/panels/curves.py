@@ -105,8 +105,9 @@ def draw(
     diverged, kept = rows[rows["status"] == "diverged"], rows[rows["status"] != "diverged"]
     if kept.empty:
         _alone(ax, scene, diverged)
-    for name, part in kept.groupby("curve", sort=False):
-        _together(ax, scene, part, name, mark)
+    by_curve = dict(list(kept.groupby("curve", sort=False)))
+    for name in (each for each in scene.palette if each in by_curve):
+        _together(ax, scene, by_curve[name], name, mark)
     limits(ax)
     view = ax.get_ylim()
     if not kept.empty:
