@@ -67,7 +67,7 @@ def lines_of(ax, colour, **looks):
 
 
 def close(drawn, data):
-    """Equal but for seaborn's way through the logarithm and back."""
+    """Equal but for rounding."""
     return drawn.shape == data.shape and np.allclose(drawn, data, rtol=1e-9)
 
 
