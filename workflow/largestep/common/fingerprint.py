@@ -20,7 +20,12 @@ PINS = PACKAGE.parents[1] / "envs" / "constraints.txt"
 EXEMPT = ("largestep.configuration", "largestep.stages.command", "largestep.stages.progress")
 
 #: Distributions whose name is not that of the module they install.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "vl_convert": "vl-convert-python",
+    "yaml": "pyyaml",
+}
 
 
 def fingerprint(*modules: str) -> str:
