@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
 
 import descend
 import numpy as np
@@ -372,3 +373,10 @@ def test_stage_gathers_the_files_of_a_run(tmp_path):
     assert "dataset1 job2.5 s" in found.text
     assert "vegaEmbed" in text and len(text) < 1_500_000
     assert "1 of 1 claim holds" in (tmp_path / "a.md").read_text(encoding="utf-8")
+
+
+def test_the_page_is_made_anew_when_any_template_changes():
+    workflow = Path(page.__file__).parents[2]
+    rule = (workflow / "rules" / "report.smk").read_text(encoding="utf-8")
+    names = {path.name for path in (workflow / "largestep/report/templates").iterdir()}
+    assert names == set(re.findall(r'"([\w.]+\.(?:html|css|js|md))"', rule))
