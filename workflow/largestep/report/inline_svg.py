@@ -1,7 +1,7 @@
 """A figure's SVG cut into its panels, to stand inside a page, one beside or below the other."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -10,6 +10,7 @@ from markupsafe import Markup
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _PATH = re.compile(r'\bd="[^"]*"')
+_REFERENCE = re.compile(r'(?:href="|url\()#([^")]+)')
 _COORDINATE = re.compile(r"\d+\.\d{3,}")
 
 
@@ -41,13 +42,14 @@ def panels(svg: bytes, name: str) -> list[Panel]:
     boxes = [line.split(" ", 1) for line in _said(root, "coverage").splitlines()]
     groups = {group.get("id"): group for group in root.iter(f"{{{_SVG}}}g")}
     shared = list(_definitions(root))
+    needed = {identifier for identifier, _ in boxes} | set(_REFERENCE.findall(svg.decode()))
     found = []
     for place, (identifier, box) in enumerate(boxes):
         letter = identifier.partition("-")[2]
         title, caption = captions.get(letter, ("Legend", ""))
         parts = [*(shared if place == 0 else ()), groups[identifier]]
         text = "".join(ElementTree.tostring(part, encoding="unicode") for part in parts)
-        found.append(Panel(letter, title, caption, box, Markup(_own(text, name))))
+        found.append(Panel(letter, title, caption, box, Markup(_own(text, name, needed))))
     return found
 
 
@@ -82,12 +84,14 @@ def _said(root: ElementTree.Element, term: str) -> str:
     return (found.text or "") if found is not None else ""
 
 
-def _own(text: str, name: str) -> str:
-    """The markup with identifiers of its own, and coordinates to a hundredth of a point."""
+def _own(text: str, name: str, needed: Collection[str]) -> str:
+    """The markup with identifiers of its own, if needed, and paths to a hundredth of a point."""
     text = text.replace(f' xmlns="{_SVG}"', "")
     text = re.sub(rf' xmlns:(\w+)="{_XLINK}"', "", text)
     text = re.sub(r"\b\w+:href=", "href=", text)
-    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(
+        r' id="([^"]*)"', lambda i: f' id="{name}-{i[1]}"' if i[1] in needed else "", text
+    )
     text = re.sub(r'href="#', f'href="#{name}-', text)
     text = text.replace("url(#", f"url(#{name}-")
     text = _PATH.sub(lambda path: _COORDINATE.sub(_hundredths, path[0]), text)
