@@ -19,7 +19,7 @@ THEORY = [name for name in PANELS if name.startswith("theory_")]
 
 
 def scene(of, change=None, seeds=(0,)) -> Scene:
-    trajectories, runs = frames(of, change, seeds)
+    trajectories, runs = (each.assign(policy="constant") for each in frames(of, change, seeds))
     runs = runs.astype({"stable_phase_step": float})
     return Scene(of, trajectories.reset_index(drop=True), runs)
 
@@ -94,7 +94,8 @@ def test_transition_steps_stand_against_eta():
         facts["stable_phase_step"] = steps[facts["eta"]]
 
     ax = axes("theory_transition", scene(experiment("margin", list(steps)), change))
-    points = {tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() == "D"}
+    (marks,) = (line for line in ax.lines if line.get_marker() == "D")
+    points = {tuple(point) for point in marks.get_xydata()}
     assert points == {(eta, step) for eta, step in steps.items() if step}
 
 

@@ -7,21 +7,22 @@ from importlib import import_module
 
 import descend
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from matplotlib.transforms import Affine2D
 from scipy.optimize import minimize
 from sklearn.svm import SVC
 
 from largestep.common.errors import UserError
 from largestep.common.fingerprint import closure
-from largestep.configuration import reading
+from largestep.configuration import grids, reading
 from largestep.configuration.config import Config
 from largestep.configuration.experiment import Experiment
 from largestep.configuration.panels import PANELS
-from largestep.report import figures, style
+from largestep.report import colours, figures, inline_svg, style
+from largestep.report.letters import letter
 from largestep.report.panels import curves
 from largestep.report.panels.curves import Scene
 from largestep.results import tables
@@ -66,7 +67,7 @@ def lines_of(ax, colour, **looks):
 
 
 def close(drawn, data):
-    """Equal but for seaborn's way through the logarithm and back."""
+    """Equal but for rounding."""
     return drawn.shape == data.shape and np.allclose(drawn, data, rtol=1e-9)
 
 
@@ -75,33 +76,61 @@ def close(drawn, data):
 
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=30, unique=True))
 def test_the_larger_the_stepsize_the_darker_in_whatever_order(stepsizes):
-    colours = style.palette(stepsizes)
-    assert colours == style.palette(sorted(stepsizes))
-    grey = [np.dot(colours[step], (0.299, 0.587, 0.114)) for step in sorted(stepsizes)]
+    found = colours.palette(stepsizes)
+    assert found == colours.palette(sorted(stepsizes))
+    grey = [np.dot(found[step], (0.299, 0.587, 0.114)) for step in sorted(stepsizes)]
     assert all(np.diff(grey) < 0)
     assert max(grey) < 0.72, "too light on white"
 
 
-def test_stepsizes_of_the_largest_legend_differ_in_grey():
-    grey = [np.dot(c, (0.299, 0.587, 0.114)) for c in style.palette(range(1, 10)).values()]
-    assert min(abs(a - b) for a, b in itertools.pairwise(grey)) > 0.03
+def test_neighbours_in_the_largest_legend_are_told_apart():
+    shades = list(colours.palette(range(1, 10)).values())
+    grey = [np.dot(c, (0.299, 0.587, 0.114)) for c in shades]
+    assert min(abs(a - b) for a, b in itertools.pairwise(grey)) > 0.02
+    for one, other in itertools.pairwise(colours._lab(np.array(shades))):
+        assert np.linalg.norm(one - other) > 15, "just noticeable is about 2"
+
+
+def test_stepsizes_in_common_have_one_colour_whatever_else_is_beside_them():
+    train = {"seeds": [0], "steps": 2}
+    config = reading.parse(
+        {
+            "name": "several",
+            "experiments": {
+                "a": descend.XOR | {"train": train | {"eta": [1, 5, 20]}},
+                "b": descend.XOR | {"train": train | {"eta": [100, 5, 400]}},
+                "c": descend.XOR | {"train": train | {"eta": [400, 800]}},
+                "taken": descend.XOR | {"train": train | {"stepsize": [1, 5]}},
+                "apart": descend.XOR | {"train": train | {"eta": [7, 9]}},
+                "long": descend.XOR | {"train": train | {"eta": list(range(1, 60))}},
+            },
+        },
+        "test",
+    )
+    joined = grids.joined(config)
+    assert joined["a"] == joined["b"] == joined["c"] == [1, 5, 20, 100, 400, 800]
+    assert joined["taken"] == [1, 5] and joined["apart"] == [7, 9]
+    assert joined["long"] == list(range(1, 60))
+    scenes = {name: scene(e.model_dump()) for name, e in config.experiments.items() if name in "ab"}
+    palettes = [
+        Scene(s.experiment, s.trajectories, s.runs, None, tuple(joined[n])).palette
+        for n, s in scenes.items()
+    ]
+    assert palettes[0][20.0] == palettes[1][20.0] and len(set(palettes[1].values())) == 3
 
 
 # Curves
 
 
-def test_one_seed_is_drawn_row_by_row_with_its_phases():
+def test_one_seed_is_drawn_row_by_row_with_its_mark():
     drawn = scene()
     ax = axes(drawn, "loss")
     for stepsize, run in drawn.runs.set_index("stepsize").iterrows():
         rows = drawn.trajectories.query("stepsize == @stepsize and step > 0")
         colour, change = drawn.palette[stepsize], run["last_increase_step"]
-        thick = lines_of(ax, colour, linewidth=curves.WIDTHS["stable"], marker="None")
+        (line,) = lines_of(ax, colour, linewidth=curves.WIDTH, marker="None")
+        assert close(line, rows[["step", "loss"]].to_numpy())
         after = rows[rows["step"] >= change][["step", "loss"]].to_numpy()
-        assert close(thick[0], after)
-        thin = lines_of(ax, colour, linewidth=curves.WIDTHS["oscillating"], marker="None")
-        before = rows[rows["step"] <= after[0, 0]][["step", "loss"]].to_numpy()
-        assert close(thin[0], before) if change else not thin
         dots = lines_of(ax, colour, marker=curves.CHANGE["marker"])
         assert close(dots[0], after[:1]) if change else not dots
     assert set(drawn.runs["last_increase_step"] > 0) == {True, False}
@@ -115,11 +144,7 @@ def test_several_seeds_are_a_median_in_the_range_of_those_that_did_not_diverge(s
     bands = np.vstack([path.vertices for band in ax.collections for path in band.get_paths()])
     for stepsize, part in rows.groupby("stepsize"):
         found = part.groupby("step")["value"].agg(["median", "min", "max"])
-        lines = [
-            data
-            for width in {*curves.WIDTHS.values()}
-            for data in lines_of(ax, several.palette[stepsize], linewidth=width, marker="None")
-        ]
+        lines = lines_of(ax, several.palette[stepsize], linewidth=curves.WIDTH, marker="None")
         for points, wanted in (
             (np.vstack(lines), found["median"]),
             (bands, found["min"]),
@@ -160,20 +185,6 @@ def test_most_seeds_frozen_is_a_dashed_stretch_from_their_median_step(several):
     recorded = several.trajectories["step"].unique()
     ends = np.array([min(recorded[recorded >= 100]), 300])
     assert close(dashed[[0, -1], 0], ends)
-
-
-@given(st.floats(0, 400), st.sampled_from([np.inf, 50.0, 200.0]))
-def test_every_row_is_in_a_phase_and_phases_meet(change, frozen):
-    steps = np.unique(np.logspace(0, 2.5, 40).astype(int))
-    rows = pd.DataFrame({"stepsize": 1.0, "step": steps, "value": 1.0})
-    events = pd.DataFrame({"change": [change], "frozen": [frozen]}, index=[1.0])
-    phases = curves._with_phases(rows, events)
-    assert set(phases["step"]) == set(steps)
-    order = phases.drop_duplicates("phase")["phase"].tolist()
-    assert order == [phase for phase in curves.WIDTHS if phase in order]
-    for before, after in itertools.pairwise(order):
-        ends = phases[phases["phase"] == before]["step"].max()
-        assert ends == phases[phases["phase"] == after]["step"].min()
 
 
 # Panels
@@ -301,12 +312,12 @@ def test_references_are_for_two_layer_nets_on_their_data_only():
 @pytest.fixture(scope="module")
 def figure_of_several(several) -> Figure:
     with style.theme():
-        return figures.draw(several)
+        return figures.draw(several).figure
 
 
 def test_nothing_is_cut_off_and_legends_cover_no_panel(figure_of_several):
     with style.theme():
-        short = figures.draw(scene(descend.FIVE_POINTS))
+        short = figures.draw(scene(descend.FIVE_POINTS)).figure
     for figure in (figure_of_several, short):
         with style.theme():
             figure.draw_without_rendering()
@@ -322,21 +333,73 @@ def test_nothing_is_cut_off_and_legends_cover_no_panel(figure_of_several):
 
 
 def test_legend_names_the_largest_first_and_what_became_of_runs(figure_of_several):
-    entries, marks = (
-        [text.get_text() for text in legend.get_texts()] for legend in figure_of_several.legends
-    )
-    assert entries == ["50 (1 of 3 diverged)", "30 (2 of 3 frozen)", "1", "range of 3 seeds"]
-    assert {"diverged", "frozen by rounding", "last rise"} <= set(marks)
+    (legend,) = figure_of_several.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "50 (1 of 3 diverged)",
+        "30 (2 of 3 frozen)",
+        "1",
+    ]
+
+
+def test_the_last_line_says_what_is_shown(figure_of_several):
+    texts = {text.get_text() for text in figure_of_several.texts}
+    marks = {"last increase of the loss", "diverged", "Dashed: frozen by rounding."}
+    assert marks | {"Median and range across 3 seeds."} <= texts
     with style.theme():
-        plain = figures.draw(scene()).legends[1].get_texts()
-    assert not {"diverged", "frozen by rounding"} & {text.get_text() for text in plain}
+        plain = figures.draw(scene())
+    assert "One seed." in {text.get_text() for text in plain.figure.texts}
+    assert not {"diverged", "Dashed: frozen by rounding."} & {
+        text.get_text() for text in plain.figure.texts
+    }
+    assert plain.captions.splitlines()[-1] == "Shown: One seed. ● last increase of the loss."
+
+
+def test_panels_have_letters_and_end_at_the_same_step(figure_of_several):
+    titles = [ax.get_title(loc="left") for ax in figure_of_several.axes]
+    assert [title[:4] for title in titles] == ["(a) ", "(b) ", "(c) "]
+    assert {ax.get_xlim() for ax in figure_of_several.axes} == {(1, 300)}
+
+
+def test_letters_go_on_after_z():
+    assert [letter(k) for k in (0, 25, 26, 51, 52)] == ["a", "z", "aa", "az", "ba"]
+
+
+def test_boxes_hold_all_that_a_panel_draws(several):
+    with style.theme():
+        figure, _, boxes = figures.draw(several)
+        lines = [line.split() for line in boxes.splitlines()]
+        assert [name for name, *_ in lines] == ["panel-a", "panel-b", "panel-c", "legend"]
+        height = figure.get_figheight() * 72
+        for ax, (_, *box) in zip(figure.axes, lines, strict=False):
+            x, y, wide, high = map(float, box)
+            inside = ax.get_tightbbox().transformed(Affine2D().scale(72 / figure.dpi))
+            assert x <= inside.x0 and inside.x1 <= x + wide
+            assert height - y - high <= inside.y0 and inside.y1 <= height - y
+
+
+def test_policies_without_a_stepsize_have_curves_of_their_own():
+    drawn = scene()
+    trajectories, runs = (
+        frame.assign(
+            policy=np.where(frame["stepsize"] == 4, "armijo", "constant"),
+            stepsize=frame["stepsize"].where(frame["stepsize"] != 4),
+        )
+        for frame in (drawn.trajectories, drawn.runs)
+    )
+    mixed = Scene(drawn.experiment, trajectories, runs)
+    (line,) = lines_of(axes(mixed, "loss"), mixed.palette["armijo"], marker="None")
+    expected = drawn.trajectories.query("stepsize == 4 and step > 0")[["step", "loss"]]
+    assert close(line, expected.to_numpy())
+    with style.theme():
+        names = figures.draw(mixed).figure.legends[0].get_texts()
+    assert [text.get_text() for text in names] == ["30", "1", "armijo"]
 
 
 def test_a_long_grid_shows_some_of_its_stepsizes_with_both_ends():
     grid = list(range(1, 31))
     train = {"eta": grid, "seeds": [0], "steps": 4}
     with style.theme():
-        legend = figures.draw(scene(descend.XOR | {"train": train})).legends[0]
+        legend = figures.draw(scene(descend.XOR | {"train": train})).figure.legends[0]
     names = [int(text.get_text()) for text in legend.get_texts()]
     assert names[0] == 30 and names[-1] == 1 and sorted(names, reverse=True) == names
     assert "9 of 30 shown" in legend.get_title().get_text()
@@ -345,7 +408,7 @@ def test_a_long_grid_shows_some_of_its_stepsizes_with_both_ends():
 def test_a_figure_of_diverged_runs_alone_can_be_drawn():
     drawn = scene(diverge={(0, 4.0): 1, (0, 120.0): 30})
     with style.theme():
-        entries = figures.draw(drawn).legends[0].get_texts()
+        entries = figures.draw(drawn).figure.legends[0].get_texts()
     assert [text.get_text() for text in entries] == ["30 (diverged)", "1 (diverged)"]
 
 
@@ -380,9 +443,10 @@ def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
     names = config.comparisons["all"].experiments
     scenes = [scene(config.experiments[name].model_dump(exclude={"variant_of"})) for name in names]
     with style.theme():
-        drawn = figures.compare(config.comparisons["all"], scenes)
+        drawn = figures.compare(config.comparisons["all"], scenes).figure
     shown = [ax for ax in drawn.axes if ax.axison]
-    assert [ax.get_title(loc="left") for ax in shown] == list(names.values()) * 2
+    titles = [f"({letter(k)}) {name}" for k, name in enumerate([*names.values()] * 2)]
+    assert [ax.get_title(loc="left") for ax in shown] == titles
     for row, quantity in ((shown[:3], "loss"), (shown[3:], "normalized_margin")):
         assert len({ax.get_ylim() for ax in row}) == 1
         for ax, own in zip(row, scenes, strict=True):
@@ -391,7 +455,7 @@ def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
             last = values[["step", quantity]].to_numpy()[-1]
             assert any(np.allclose(line[-1], last) for line in lines)
     assert [text.get_text() for text in drawn.legends[0].get_texts()][:2] == ["30", "1"]
-    assert r"step taken $m\,\eta$" in drawn.legends[0].get_title().get_text()
+    assert r"\tilde{\eta} = m\,\eta" in drawn.legends[0].get_title().get_text()
 
 
 def test_margins_are_cut_and_scaled_for_all_experiments_of_a_comparison_together():
@@ -406,7 +470,7 @@ def test_margins_are_cut_and_scaled_for_all_experiments_of_a_comparison_together
     separates.trajectories["normalized_margin"] *= 1e-3
     never.trajectories["normalized_margin"] = -0.5
     with style.theme():
-        drawn = figures.compare(comparison, [separates, never])
+        drawn = figures.compare(comparison, [separates, never]).figure
     highest = separates.trajectories["normalized_margin"].max()
     assert [line.get_marker() for line in drawn.axes[1].lines].count("x") == 1
     assert ["all below" in {text.get_text() for text in ax.texts} for ax in drawn.axes] == [0, 1]
@@ -428,7 +492,7 @@ def test_a_comparison_of_six_has_two_rows_for_each_panel():
         update={"experiments": {f"e{i}": f"number {i}" for i in range(6)}}
     )
     with style.theme():
-        drawn = figures.compare(comparison, [one] * 6)
+        drawn = figures.compare(comparison, [one] * 6).figure
     assert len(drawn.axes) == 16 and sum(ax.axison for ax in drawn.axes) == 12
 
 
@@ -439,7 +503,7 @@ def options(folder, experiment, name="here") -> dict[str, str]:
     files = {kind: folder / f"f.{kind}" for kind in ("svg", "pdf", "png")}
     files |= {table: folder / f"{table}.parquet" for table in TABLES}
     config = Config(name="f", experiments={name: experiment})
-    return {"figure": name, "spec": reading.to_json(config)} | files
+    return {"figure": name, "spec": reading.to_json(config), "among": "{}"} | files
 
 
 def written(folder, description):
@@ -469,6 +533,8 @@ def test_stage_writes_in_another_process_the_bytes_that_are_drawn_here(tmp_path)
     assert min(map(len, written_there)) > 10_000
     svg = written_there[0].decode()
     assert "Margins &lt;of&gt; XOR" in svg and "Normalized margin: " in svg
+    panels = inline_svg.panels(written_there[0], "here")
+    assert [panel.letter for panel in panels] == ["a", "b", "c", ""]
 
 
 def test_stage_names_the_table_that_lacks_the_experiment(tmp_path):

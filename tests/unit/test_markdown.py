@@ -5,7 +5,7 @@ import pytest
 from test_page import CLAIM, contents
 
 from largestep.report import markdown
-from largestep.report.page import share, steps
+from largestep.report.numbers import share, steps
 
 
 def page(**described) -> str:
@@ -20,11 +20,12 @@ def test_each_figure_has_its_picture_its_origins_and_its_runs():
         "![A figure](figures/xor.png)",
         "- **P** so they say",
         "- **C** a choice",
+        "- **These runs** After 300 steps the training loss is",
         "- Claims, holds: thm22-descent",
-        "| η | last rise | separation |",
+        "| η | last increase | $t_{sep}$ |",
     ):
         assert words in first
-    assert text.count("- **Loss**: it falls: always.") == 1
+    assert text.count("- **Training loss**: It falls: like $1/t$.") == 1
     assert "0123abc-dirty" in text and "2 min 08 s" in text
 
 

@@ -91,7 +91,7 @@ def test_the_engine_retrains_everything(rerun):
 
 def test_a_plotting_library_redraws_figures_only(rerun):
     path = rerun.root / "envs" / "constraints.txt"
-    path.write_text(re.sub(r"seaborn==.*", "seaborn==99.0", path.read_text()))
+    path.write_text(re.sub(r"matplotlib==.*", "matplotlib==99.0", path.read_text()))
     counted = rerun.ran("-n")
     assert counted["figure"] == 3 and not {"train", "metrics", "dataset"} & counted.keys()
 

@@ -21,12 +21,13 @@ rule figure:
         "../../envs/environment.yaml"
     params:
         spec=graph.figure_spec,
+        among=graph.figure_among,
         figure=graph.figure_words,
         code=graph.figure_code,
     message:
         "Drawing {wildcards.figure}"
     shell:
         "python -m largestep.stages.figure --figure {wildcards.figure:q}"
-        " @<(printf '%s\\n' --spec {params.spec:q})"
+        " @<(printf '%s\\n' --spec {params.spec:q} --among {params.among:q})"
         " --trajectories {input.trajectories:q} --runs {input.runs:q} --neurons {input.neurons:q}"
         " --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} --code {params.code} --log {log:q}"

@@ -1,12 +1,27 @@
 rule report:
     input:
+        trajectories=f"{graph.results}/metrics/trajectories.parquet",
         runs=f"{graph.results}/metrics/runs.parquet",
         claims=f"{graph.results}/claims.json",
+        findings=f"{graph.results}/claims.parquet",
         figures=graph.figures("svg", "png"),
         facts=graph.facts,
         template=[
             f"workflow/largestep/report/templates/{name}"
-            for name in ("report.html", "report.css", "summary.md")
+            for name in (
+                "report.html",
+                "overview.html",
+                "plate.html",
+                "explorer.html",
+                "claims.html",
+                "background.html",
+                "report.css",
+                "unpack.js",
+                "explorer.js",
+                "claims.js",
+                "runs.js",
+                "summary.md",
+            )
         ],
     output:
         html=report(
@@ -30,6 +45,7 @@ rule report:
         "Writing the report"
     shell:
         "python -m largestep.stages.report @<(printf '%s\\n' --config {params.config:q})"
-        " --runs {input.runs:q} --claims {input.claims:q} --figures {input.figures:q}"
+        " --trajectories {input.trajectories:q} --runs {input.runs:q}"
+        " --claims {input.claims:q} --findings {input.findings:q} --figures {input.figures:q}"
         " --facts {input.facts:q} --times {params.times:q} --html {output.html:q} --markdown {output.markdown:q}"
         " --code {params.code} --log {log:q}"

@@ -28,7 +28,12 @@ REGISTRIES = {
 EXEMPT = ("largestep.configuration", "largestep.stages.command", "largestep.stages.progress")
 
 #: Distributions whose name is not that of the module they install.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "vl_convert": "vl-convert-python",
+    "yaml": "pyyaml",
+}
 
 
 def fingerprint(*modules: str) -> str:

@@ -1,5 +1,6 @@
 """What the Snakefile asks of a configuration: files, parameters, code fingerprints."""
 
+import json
 import os
 import re
 import time
@@ -11,7 +12,7 @@ from typing import Any
 from largestep.common import locks
 from largestep.common.errors import UserError
 from largestep.common.fingerprint import fingerprint
-from largestep.configuration import plain, reading
+from largestep.configuration import grids, plain, reading
 from largestep.configuration.config import Config
 from largestep.configuration.experiment import Experiment, Figure
 from largestep.graph import resources, slurm_queue
@@ -300,6 +301,15 @@ class Graph:
     def figure_spec(self, wildcards) -> str:
         """The experiments: a figure's axes and references depend on their models and data sets."""
         return reading.to_json(self.config.only(wildcards.figure))
+
+    def figure_among(self, wildcards) -> str:
+        """For each experiment shown: the stepsizes among which its own get their colours."""
+        shown = self.config.only(wildcards.figure).experiments
+        return json.dumps({name: self._scales[name] for name in shown})
+
+    @cached_property
+    def _scales(self) -> dict[str, list[float]]:
+        return grids.joined(self.config)
 
     def figure_words(self, wildcards) -> dict[str, Any]:
         """For the caption in Snakemake's own report, which takes it for reStructuredText."""

@@ -11,7 +11,10 @@ import pandas as pd
 
 from largestep.common.durations import duration
 from largestep.configuration.experiment import Experiment
-from largestep.report.page import Contents, judged, number, setting, share, steps, tally, template
+from largestep.report import inline_svg, judgements, outcome
+from largestep.report.contents import Contents
+from largestep.report.numbers import number, share, steps
+from largestep.report.page import setting, template
 
 _MOST_STEPSIZES = 9
 
@@ -21,9 +24,9 @@ _MATH = re.compile(r"(\$(?! )[^$]*[^$ \\]\$(?!\d))")
 
 #: Columns of a figure's table: heading, column of tables.RUNS, and how a value is written.
 _QUANTITIES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
-    ("last rise", "last_increase_step", steps),
-    ("separation", "separation_step", steps),
-    ("stable phase", "stable_phase_step", steps),
+    ("last increase", "last_increase_step", steps),
+    ("$t_{sep}$", "separation_step", steps),
+    ("$s$", "stable_phase_step", steps),
     ("final loss", "final_loss", number),
     ("normalized margin", "final_normalized_margin", number),
     ("test accuracy", "final_test_accuracy", share),
@@ -33,6 +36,7 @@ _QUANTITIES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
 def markdown(contents: Contents) -> str:
     """The page, with a line for each claim, and for each experiment its table of stepsizes."""
     config, runs = contents.config, contents.runs
+    claims = [judgements.current(claim) for claim in contents.claims]
     shown = {name: e for name, e in config.experiments.items() if not e.variant_of}
     return template("summary.md", autoescape=False).render(
         contents=contents,
@@ -40,10 +44,17 @@ def markdown(contents: Contents) -> str:
         experiments=shown,
         comparisons=config.comparisons,
         settings={name: setting(experiment) for name, experiment in shown.items()},
-        panels=dict(c for image in contents.figures.values() for c in image.captions),
+        panels=dict(
+            c for image in contents.figures.values() for c in inline_svg.captions(image.svg)
+        ),
         tables={name: table(e, runs[runs["experiment"] == name]) for name, e in shown.items()},
-        found={name: judged(contents.claims, "runs", name) for name in shown},
-        verdicts=tally({claim["verdict"]: 1} for claim in contents.claims),
+        claims=claims,
+        found={name: judgements.judged(claims, "runs", name) for name in shown},
+        summary=judgements.summary(claims),
+        outcomes={
+            name: outcome.sentences(e, runs[runs["experiment"] == name])
+            for name, e in shown.items()
+        },
         time=duration(contents.times["seconds"].sum()),
     )
 

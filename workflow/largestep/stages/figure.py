@@ -1,6 +1,7 @@
 """Draw one figure as SVG, PDF and PNG."""
 
 import argparse
+import json
 from pathlib import Path
 
 from largestep.common.errors import UserError
@@ -19,7 +20,8 @@ def run(arguments: argparse.Namespace) -> None:
         for path, frame in zip(paths, rows, strict=False):
             if frame.empty:
                 raise UserError(f"{path}: has no rows of experiment {name}")
-        return Scene(config.experiments[name], *rows, neurons)
+        among = tuple(json.loads(arguments.among).get(name, ()))
+        return Scene(config.experiments[name], *rows, neurons, among)
 
     name = arguments.figure
     config = Config.model_validate_json(arguments.spec)
@@ -27,18 +29,21 @@ def run(arguments: argparse.Namespace) -> None:
     words = comparison or config.experiments[name].figure
     with style.theme():
         if comparison:
-            figure = figures.compare(comparison, [scene(each) for each in comparison.experiments])
+            drawn = figures.compare(comparison, [scene(each) for each in comparison.experiments])
         else:
-            figure = figures.draw(scene(name))
+            drawn = figures.draw(scene(name))
         for path in (arguments.svg, arguments.pdf, arguments.png):
             with replacing(path) as partial:
-                style.save(figure, partial, words.title or name, figures.caption(words))
+                style.save(drawn.figure, partial, words.title or name, drawn.captions, drawn.boxes)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--figure", required=True, help="an experiment or a comparison")
     parser.add_argument("--spec", required=True, help="configuration of what it shows, as JSON")
+    parser.add_argument(
+        "--among", default="{}", help="stepsizes among which each experiment's get their colours"
+    )
     parser.add_argument("--trajectories", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--neurons", type=Path, required=True, help="empty where not recorded")

@@ -11,8 +11,8 @@ import pandas as pd
 from largestep.common.files import replacing
 from largestep.common.fingerprint import closure
 from largestep.configuration.config import Config
-from largestep.report import markdown
-from largestep.report import page as report
+from largestep.report import markdown, page
+from largestep.report.contents import Contents, Image
 from largestep.results import provenance, tables
 from largestep.stages.command import main
 
@@ -22,24 +22,26 @@ STAGES = ("dataset", "train", "sharpness", "flow", "metrics", "claims", "figure"
 def run(arguments: argparse.Namespace) -> None:
     runs = tables.read(arguments.runs)
     images = {path: path.read_bytes() for path in arguments.figures}
-    contents = report.Contents(
+    contents = Contents(
         config=Config.model_validate_json(arguments.config),
         figures={
-            path.stem: report.Image(svg, images[path.with_suffix(".png")])
+            path.stem: Image(svg, images[path.with_suffix(".png")])
             for path, svg in images.items()
             if path.suffix == ".svg"
         },
+        trajectories=tables.read(arguments.trajectories),
         runs=runs,
         facts={path.stem: json.loads(path.read_text()) for path in arguments.facts},
         times=_times(arguments.times, {path.stem for path in arguments.facts}),
-        claims=json.loads(arguments.claims.read_text()) if arguments.claims else [],
+        claims=json.loads(arguments.claims.read_text()),
+        findings=tables.read(arguments.findings),
         machine=provenance.machine() | _gpus(runs),
         versions=provenance.versions(_libraries()),
         commit=provenance.commit(),
         finished=datetime.now(UTC),
     )
     for path, text in (
-        (arguments.html, report.html(contents)),
+        (arguments.html, page.html(contents)),
         (arguments.markdown, markdown.markdown(contents)),
     ):
         with replacing(path) as partial:
@@ -83,6 +85,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--figures", type=Path, nargs="+", required=True, help="SVG and PNG of each"
     )
+    parser.add_argument("--trajectories", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument(
         "--facts", type=Path, nargs="+", required=True, help="JSON of the data sets"
@@ -90,8 +93,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--times", type=Path, nargs="*", default=[], help="folders of Snakemake's benchmarks"
     )
-    parser.add_argument("--claims", type=Path, help="claims.json")
+    parser.add_argument("--claims", type=Path, required=True, help="claims.json")
+    parser.add_argument("--findings", type=Path, required=True, help="claims.parquet")
     parser.add_argument("--html", type=Path, required=True)
     parser.add_argument("--markdown", type=Path, required=True)
-    inputs = ["figures", "runs", "facts", "claims"]
+    inputs = ["figures", "trajectories", "runs", "facts", "claims", "findings"]
     main(run, parser, reads=inputs, writes=["html", "markdown"])

@@ -1,47 +1,63 @@
-"""The runs of one experiment as curves with phases and marks; what all panels share."""
+"""The runs of one experiment as curves with a mark each; what all panels share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from largestep.configuration.experiment import Experiment
-from largestep.report import style
+from largestep.report import colours
+from largestep.report.curve_key import Key, key
 
-ETA, STEP_TAKEN = r"\eta", r"\tilde{\eta}"
+ETA, EFFECTIVE = r"\eta", r"\tilde{\eta}"
 
-WIDTHS = {"oscillating": 0.7, "stable": 1.7, "frozen": 1.7}
-DASHES = {"oscillating": "", "stable": "", "frozen": (2.2, 1.4)}
+WIDTH = 1.5
+FROZEN = (2.2, 1.4)  # dashes
 
 _EDGED = {"linestyle": "", "markeredgecolor": "white", "markeredgewidth": 0.7, "zorder": 5}
-CHANGE = _EDGED | {"marker": "o", "markersize": 6}
-STABLE = _EDGED | {"marker": "D", "markersize": 5}
+CHANGE = _EDGED | {"marker": "o", "markersize": 5.5}
+STABLE = _EDGED | {"marker": "D", "markersize": 4.5}
 DIVERGED = {"linestyle": "", "marker": "x", "markersize": 6, "markeredgewidth": 1.6, "zorder": 6}
 
+#: The one mark of a panel, by the event of `Scene.events` that it shows.
+MARKS = {"change": CHANGE, "stable": STABLE}
+
 _CROSS = "cross"
+_STEP_AXIS = "step $t$"
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One experiment's configuration and its rows of the result tables (`results.tables`)."""
+    """One experiment's configuration and its rows of the result tables (`results.tables`).
+
+    among: the stepsizes, in the symbol of its grid, among which its own get their colours.
+    """
 
     experiment: Experiment
     trajectories: pd.DataFrame
     runs: pd.DataFrame
     neurons: pd.DataFrame | None = None
+    among: tuple[float, ...] = ()
 
     @cached_property
-    def palette(self) -> dict[float, tuple[float, float, float]]:
-        return style.palette(self.experiment.stepsizes)
+    def palette(self) -> dict[Key, colours.Colour | str]:
+        """A colour for each curve."""
+        given = self.experiment.grid[1]
+        shades = colours.palette({*self.among, *given})
+        by_stepsize = {
+            step: shades[value]
+            for step, value in zip(self.experiment.stepsizes, given, strict=True)
+        }
+        policies = [each for each in key(self.runs).unique() if each not in by_stepsize]
+        return by_stepsize | dict(colours.unordered(policies))
 
     @property
     def by_eta(self) -> bool:
-        """Whether the grid was given as eta, and is labelled so, rather than as steps taken."""
+        """Whether the grid was given as eta, and is labelled so, not as effective stepsizes."""
         return self.experiment.train.eta is not None
 
     @cached_property
@@ -50,10 +66,10 @@ class Scene:
 
     @cached_property
     def events(self) -> pd.DataFrame:
-        """Per stepsize: steps at which `change`, `stable` and `frozen` begin; inf where never.
+        """Per curve: steps at which `change`, `stable` and `frozen` begin; inf where never.
 
-        `change` is the last step at which the loss rose. Medians over the seeds that did not
-        diverge, so that an event is drawn if at least half of the runs have it.
+        `change` is the last step at which the loss increased. Medians over the seeds that did
+        not diverge, so that an event is drawn if at least half of the runs have it.
         """
         runs = self.runs[self.runs["status"] != "diverged"]
         frozen = runs["status_step"].where(runs["status"] == "frozen")
@@ -62,35 +78,51 @@ class Scene:
             "stable": runs["stable_phase_step"],
             "frozen": frozen,
         }
-        events = pd.DataFrame({key: column.astype(float) for key, column in steps.items()})
-        return events.fillna(np.inf).groupby(runs["stepsize"]).median()
+        events = pd.DataFrame({name: column.astype(float) for name, column in steps.items()})
+        return events.fillna(np.inf).groupby(key(runs), sort=False).median()
 
 
 def draw(
-    ax: Axes, scene: Scene, values: pd.Series, limits: Callable[[Axes], None] = lambda ax: None
+    ax: Axes,
+    scene: Scene,
+    values: pd.Series,
+    limits: Callable[[Axes], None] = lambda ax: None,
+    mark: str = "change",
 ) -> None:
     """Draw `values`, aligned with the rows of scene.trajectories, against the step.
 
-    The axes must have their scales already. Thin while the loss still rises now and then, thick
-    from its last rise on (a dot marks it), dashed once frozen. Several seeds: median and the
-    range from least to greatest. A diverged run is drawn alone, up to a cross, and has no say
-    in the limits of the axes, which `limits` may set, unless there is no other.
+    The axes must have their scales already. `mark` is set on each curve at that event, and the
+    curve is dashed once frozen. Several seeds: median and range. A diverged run is drawn alone,
+    up to a cross, and has no say in the limits of the axes, which `limits` may set, unless there
+    is no other.
     """
-    rows = scene.trajectories[["stepsize", "seed", "step"]].assign(value=values)
+    rows = scene.trajectories[["seed", "step"]].assign(
+        curve=key(scene.trajectories), value=values.to_numpy()
+    )
     rows = rows[drawable(ax, rows["step"], rows["value"])]
-    rows = rows.merge(scene.runs[["stepsize", "seed", "status"]], on=["stepsize", "seed"])
+    statuses = scene.runs[["seed", "status"]].assign(curve=key(scene.runs))
+    rows = rows.merge(statuses, on=["curve", "seed"])
     diverged, kept = rows[rows["status"] == "diverged"], rows[rows["status"] != "diverged"]
     if kept.empty:
         _alone(ax, scene, diverged)
-    else:
-        _together(ax, scene, kept)
-        _marks(ax, scene, kept)
+    by_curve = dict(list(kept.groupby("curve", sort=False)))
+    for name in (each for each in scene.palette if each in by_curve):
+        _together(ax, scene, by_curve[name], name, mark)
     limits(ax)
     view = ax.get_ylim()
     if not kept.empty:
         _alone(ax, scene, diverged)
     ax.set_ylim(view)
     _crosses(ax, scene, diverged)
+    ax.set_xlabel(_STEP_AXIS)
+
+
+def end_together(axes: Mapping[Axes, int]) -> None:
+    """Let the axes whose abscissa is the step span the same steps, up to the smallest given."""
+    last = min(axes.values(), default=0)
+    for ax in axes:
+        if ax.get_xlabel() == _STEP_AXIS and last > 1:
+            ax.set_xlim(1, last)
 
 
 def drawable(ax: Axes, x: pd.Series, y: pd.Series) -> pd.Series:
@@ -102,40 +134,21 @@ def drawable(ax: Axes, x: pd.Series, y: pd.Series) -> pd.Series:
     return shown
 
 
-def _together(ax: Axes, scene: Scene, rows: pd.DataFrame) -> None:
-    many = scene.seeds > 1
-    sns.lineplot(
-        _with_phases(rows, scene.events),
-        x="step",
-        y="value",
-        hue="stepsize",
-        palette=scene.palette,
-        size="phase",
-        sizes=WIDTHS,
-        style="phase",
-        dashes=DASHES,
-        estimator="median" if many else None,
-        errorbar=("pi", 100) if many else None,
-        err_kws={"alpha": 0.18, "linewidth": 0},
-        legend=False,
-        ax=ax,
-    )
-
-
-def _with_phases(rows: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """`rows` with their phase; a row at which a phase ends belongs to both its neighbours."""
-    pieces = []
-    for stepsize, part in rows.groupby("stepsize"):
-        recorded = np.unique(part["step"])
-        change, frozen = (snap(recorded, events.loc[stepsize, key]) for key in ("change", "frozen"))
-        for phase, first, last in (
-            ("oscillating", -np.inf, min(change, frozen)),
-            ("stable", change, frozen),
-            ("frozen", frozen, np.inf),
-        ):
-            inside = part["step"].between(first, last)
-            pieces.append(part[inside].assign(phase=phase))
-    return pd.concat(pieces)
+def _together(ax: Axes, scene: Scene, rows: pd.DataFrame, name: Key, mark: str) -> None:
+    """The median of one curve's runs, the range that they span, and the mark."""
+    colour, events = scene.palette[name], scene.events.loc[name]
+    by_step = rows.groupby("step")["value"]
+    median = by_step.median()
+    steps = median.index.to_numpy()
+    frozen = snap(steps, events["frozen"])
+    ax.plot(median[steps <= frozen], color=colour, linewidth=WIDTH)
+    if frozen <= steps[-1]:
+        ax.plot(median[steps >= frozen], color=colour, linewidth=WIDTH, dashes=FROZEN)
+    if scene.seeds > 1:
+        look = {"color": colour, "alpha": 0.18, "linewidth": 0}
+        ax.fill_between(steps, by_step.min(), by_step.max(), **look)
+    if np.isfinite(at := snap(steps, events[mark])):
+        ax.plot([at], [median[at]], color=colour, **MARKS[mark])
 
 
 def snap(recorded: np.ndarray, step: float) -> float:
@@ -146,37 +159,17 @@ def snap(recorded: np.ndarray, step: float) -> float:
     return after[0] if len(after) else np.inf
 
 
-def _marks(ax: Axes, scene: Scene, rows: pd.DataFrame) -> None:
-    for stepsize, part in rows.groupby("stepsize"):
-        medians = part.groupby("step")["value"].median()
-        for event, look in (("change", CHANGE), ("stable", STABLE)):
-            step = snap(medians.index.to_numpy(), scene.events.loc[stepsize, event])
-            if np.isfinite(step):
-                ax.plot([step], [medians[step]], color=scene.palette[stepsize], **look)
-
-
 def _alone(ax: Axes, scene: Scene, rows: pd.DataFrame) -> None:
-    if rows.empty:
-        return
-    sns.lineplot(
-        rows,
-        x="step",
-        y="value",
-        hue="stepsize",
-        palette=scene.palette,
-        units="seed",
-        estimator=None,
-        linewidth=WIDTHS["oscillating"],
-        legend=False,
-        ax=ax,
-    )
+    for (name, _), part in rows.groupby(["curve", "seed"], sort=False):
+        part = part.sort_values("step")
+        ax.plot(part["step"], part["value"], color=scene.palette[name], linewidth=WIDTH / 2)
 
 
 def _crosses(ax: Axes, scene: Scene, rows: pd.DataFrame) -> None:
     """At each run's last finite point, moved into view."""
-    for (stepsize, _), part in rows.groupby(["stepsize", "seed"]):
+    for (name, _), part in rows.groupby(["curve", "seed"], sort=False):
         last = part.loc[part["step"].idxmax()]
-        look = DIVERGED | {"color": scene.palette[stepsize], "clip_on": False, "gid": _CROSS}
+        look = DIVERGED | {"color": scene.palette[name], "clip_on": False, "gid": _CROSS}
         ax.plot([last["step"]], [np.clip(last["value"], *ax.get_ylim())], **look)
 
 

@@ -1,4 +1,4 @@
-"""The loss against time = stepsize x step, with gradient flow, which small stepsizes follow."""
+"""The loss against effective time = stepsize x step, with gradient flow."""
 
 from dataclasses import replace
 
@@ -10,10 +10,9 @@ from largestep.report.panels import curves
 
 TITLE = "Gradient flow"
 CAPTION = (
-    "The loss against time, which is stepsize times step. Dashed: gradient flow from the same "
-    "weights, by a Runge-Kutta method. Small stepsizes lie on it; a large one leaves it where it "
-    "starts to oscillate. Where the curves meet again, a larger stepsize is faster because its "
-    "steps cover more time."
+    "The loss against effective time eta_tilde t; dashed, gradient flow from the same weights by "
+    "a Runge-Kutta method. Small stepsizes follow the flow, a large one leaves it where it starts "
+    "to oscillate."
 )
 
 
@@ -24,7 +23,7 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     limit = reference(timed)
     look = {"color": style.INK, "linewidth": 1.1, "linestyle": (0, (4, 2.5)), "zorder": 4}
     ax.plot(limit.index, limit, label="gradient flow", **look)
-    ax.set(xlabel=rf"time ${curves.STEP_TAKEN}\,t$", ylabel="$L(w_t)$")
+    ax.set(xlabel=rf"effective time ${curves.EFFECTIVE}\,t$", ylabel="training loss $L(w_t)$")
 
 
 def in_time(scene: curves.Scene) -> curves.Scene:

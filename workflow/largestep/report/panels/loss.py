@@ -1,17 +1,17 @@
-"""The loss against the step, both logarithmic."""
+"""The training loss against the step, both logarithmic."""
 
 from matplotlib.axes import Axes
 
 from largestep.report.panels import curves
 
-TITLE = "Loss"
+TITLE = "Training loss"
 CAPTION = (
-    "The loss at every recorded step. A thin line oscillates; at the dot the loss rises for the "
-    "last time, and the thick line after it only falls."
+    "The training loss L(w_t) at the recorded steps. Up to the dot it is non-monotone; from the "
+    "dot on, or all along where there is none, it is monotone."
 )
 
 
 def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.set(xscale="log", yscale="log")
     curves.draw(ax, scene, scene.trajectories["loss"])
-    ax.set(xlabel="step $t$", ylabel="$L(w_t)$")
+    ax.set(ylabel="training loss $L(w_t)$")

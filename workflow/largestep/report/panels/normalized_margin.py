@@ -11,10 +11,9 @@ from largestep.theory import margin_limits
 
 TITLE = "Normalized margin"
 CAPTION = (
-    "The normalized margin, the least of y f(x) over the samples divided by the norm of the "
-    "weights to the power M: above zero every sample is on its right side, and in the stable "
-    "phase it hardly ever falls. Far below zero the axis is cut. Dashed and dotted lines, where "
-    "there are some, are limits computed from the data and the network [D]."
+    "The normalized margin min_i y_i f(w_t; x_i) / ||w_t||^M, M = 1 for two layers and else the "
+    "number of layers. Above 0 every training sample is correctly classified; far below 0 the axis "
+    "is cut, and labelled lines are limits derived from data and network."
 )
 
 
@@ -28,7 +27,7 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     curves.draw(ax, scene, scene.trajectories["normalized_margin"], limits=cut)
     order = scene.experiment.model.order
     power = "" if order == 1 else f"^{order}"
-    ax.set(xlabel="step $t$", ylabel=rf"$\min_i\,y_i f(w_t; x_i)\;/\;\|w_t\|{power}$")
+    ax.set(ylabel=rf"$\min_i\,y_i f(w_t; x_i)\;/\;\|w_t\|{power}$")
 
 
 def _line(ax: Axes, reference: margin_limits.Reference) -> None:
@@ -41,7 +40,7 @@ def _line(ax: Axes, reference: margin_limits.Reference) -> None:
         xytext=(0, 2 if reference.above else -2),
         textcoords="offset points",
         va="bottom" if reference.above else "top",
-        fontsize=7.5,
+        fontsize=style.SMALL,
     )
 
 

@@ -7,9 +7,9 @@ from largestep.report.panels import curves
 
 TITLE = "Sharpness"
 CAPTION = (
-    "The largest eigenvalue of the loss's Hessian times stepsize / 2, at the steps whose weights "
-    "were kept; a mark stands at the next of them. Above the dashed line, at 1, gradient descent "
-    "overshoots along that direction: the edge of stability."
+    "The largest eigenvalue of the Hessian of the loss times eta_tilde / 2, at the steps whose "
+    "weights were kept (a dot stands at the next of them). Above the dashed line, at 1, a step "
+    "along that eigenvector overshoots: the edge of stability."
 )
 
 
@@ -18,4 +18,4 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.axhline(1, color=style.INK, linewidth=0.9, linestyle="--", zorder=1)
     rows = scene.trajectories
     curves.draw(ax, scene, rows["sharpness"] * rows["stepsize"] / 2)
-    ax.set(xlabel="step $t$", ylabel=rf"$\lambda_{{\max}}(w_t)\;{curves.STEP_TAKEN}\,/\,2$")
+    ax.set(ylabel=rf"$\lambda_{{\max}}(w_t)\,{curves.EFFECTIVE}\,/\,2$")

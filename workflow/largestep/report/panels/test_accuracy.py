@@ -1,4 +1,4 @@
-"""The share of test samples on their right side, against the step."""
+"""The test accuracy against the step."""
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
@@ -8,8 +8,8 @@ from largestep.report.panels import curves
 
 TITLE = "Test accuracy"
 CAPTION = (
-    "The share of test samples classified rightly. Compare stepsizes at the same step, and their "
-    "difference with the spread between seeds."
+    "The share of held-out test samples that are correctly classified. Compare stepsizes at the "
+    "same step, and their difference with the range across seeds."
 )
 
 
@@ -22,4 +22,4 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.set_xscale("log")
     curves.draw(ax, scene, values)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="step $t$", ylabel="classified rightly")
+    ax.set(ylabel="test accuracy")

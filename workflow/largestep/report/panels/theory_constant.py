@@ -8,8 +8,8 @@ from largestep.report.panels import curves, theory_parts
 
 TITLE = "Constant and alignment"
 CAPTION = (
-    "Loss times stepsize taken times step times normalized margin squared and, dashed, the "
-    "squared ratio of gradient norm to loss times margin. Both move to 1 in the stable phase."
+    "The product L eta_tilde t gamma^2, gamma the normalized margin, and, dashed, the alignment "
+    "(||grad L|| / (L gamma))^2. Both tend to 1 in the stable phase."
 )
 
 
@@ -22,9 +22,9 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     constant, alignment = (
         theory_parts.in_stable_phase(scene, each) for each in (constant, alignment)
     )
-    curves.draw(ax, scene, constant)
+    curves.draw(ax, scene, constant, mark="stable")
     ends = np.concatenate([constant.dropna(), alignment.dropna(), [1]])
     ax.set_ylim(ends.min() / 1.5, ends.max() * 1.5)
     theory_parts.second(ax, scene, alignment)
     ax.axhline(1, color=style.FAINT, linewidth=0.8, zorder=1)
-    ax.set(xlabel="step $t$", ylabel=r"$L\,\tilde{\eta}\,t\,\gamma^2$")
+    ax.set(ylabel=r"$L\,\tilde{\eta}\,t\,\gamma^2$")

@@ -8,12 +8,13 @@ from largestep.claims.evidence import by_seed, runs_of
 from largestep.report import style
 from largestep.report.panels import curves, theory_parts
 
-TITLE = "Loss after T steps (Cor 4.2)"
+TITLE = "Loss after T steps"
 CAPTION = (
     "With a stepsize proportional to the number of steps T the loss after T steps falls like "
-    "1/T² (dots; one line per proportion). The best constant stepsize under which the loss never "
-    "rises (squares) reaches 1/T and no more."
+    "1/T^2 (Corollary 4.2). The best constant stepsize under which the loss is monotone reaches "
+    "1/T and no more."
 )
+COLOURED = False  # by stepsize
 _MOST_PROPORTIONS = 2
 
 
@@ -29,7 +30,7 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     _slope(ax, best, -1, 3)
     _slope(ax, lowest, -2, 1 / 30)
     ax.set_ylim(top=3 * ax.get_ylim()[1])  # room for the names of the guide lines
-    ax.set(xlabel="steps $T$", ylabel="$L(w_T)$")
+    ax.set(xlabel="number of steps $T$", ylabel="training loss $L(w_T)$")
 
 
 def _proportions(seeds: list) -> list[float]:
@@ -58,4 +59,4 @@ def _slope(ax: Axes, losses: dict[int, float], slope: int, factor: float) -> Non
     if losses:
         T = np.array([min(losses), max(losses)], dtype=float)
         guide = factor * losses[max(losses)] * (T / T[1]) ** slope
-        theory_parts.guide(ax, T, guide, rf"$\propto T^{{{slope}}}$")
+        theory_parts.guide(ax, T, guide, rf"$\propto T^{{{slope}}}$", at=-1 if slope < -1 else 0)

@@ -5,18 +5,18 @@ from matplotlib.axes import Axes
 
 from largestep.report.panels import curves, theory_parts
 
-TITLE = "Loss (Thm 2.2)"
+TITLE = "Training loss"
 CAPTION = (
-    "The loss and, dashed, 1/(stepsize · t · margin²), which the theorem makes its limit in the "
-    "stable phase. The diamond is the first step under the theorem's threshold; the faint line "
-    "has slope -1."
+    "The loss and, dashed, 1/(eta_tilde t gamma^2), its limit in the stable phase by Theorem 2.2, "
+    "gamma the normalized margin. The stable phase begins at the diamond, the first step under the "
+    "theorem's threshold."
 )
 
 
 def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.set(xscale="log", yscale="log")
     rows = scene.trajectories
-    curves.draw(ax, scene, rows["loss"])
+    curves.draw(ax, scene, rows["loss"], mark="stable")
     margin = rows["normalized_margin"].where(rows["normalized_margin"] > 0)
     limit = 1 / (rows["stepsize"] * rows["step"].replace(0, np.nan) * margin**2)
     theory_parts.second(ax, scene, theory_parts.in_stable_phase(scene, limit))
@@ -24,4 +24,4 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     steps = np.array([last / 100, last])
     top = rows.loc[rows["step"] == last, "loss"].max() * 3
     theory_parts.guide(ax, steps, top * last / steps, r"$\propto 1/t$")
-    ax.set(xlabel="step $t$", ylabel="$L(w_t)$")
+    ax.set(ylabel="training loss $L(w_t)$")

@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 
 from largestep.report.panels import curves, theory_parts
 
-TITLE = "Margins (Thm 2.2)"
+TITLE = "Margins"
 CAPTION = (
-    "The normalized margin and, dashed, the smooth margin (ln(1/(n L)) - kappa) / ||w|| from the "
-    "stable phase on: the theorem lets the latter fall by no more than small corrections."
+    "The normalized margin and, dashed from the stable phase on, the smoothed margin "
+    "(ln(1/(n L)) - kappa) / ||w||. By Theorem 2.2 the latter falls by small corrections at most."
 )
 
 
@@ -16,12 +16,12 @@ def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.set_xscale("log")
     rows, model = scene.trajectories, scene.experiment.model
     margin = rows["normalized_margin"]
-    curves.draw(ax, scene, margin.where(margin > 0))
+    curves.draw(ax, scene, margin.where(margin > 0), mark="stable")
     samples = theory_parts.samples(scene)
     if samples and model.head is not None:
         kappa = model.activation.constants().kappa * np.abs(model.head).sum()
         smooth = (-np.log(len(samples[1]) * rows["loss"]) - kappa) / rows["param_norm"]
         theory_parts.second(ax, scene, theory_parts.in_stable_phase(scene, smooth))
     ax.set_ylim(bottom=0)
-    ax.set(xlabel="step $t$", ylabel=r"$\min_i\,y_i f(w_t; x_i)\;/\;\|w_t\|$")
+    ax.set(ylabel=r"$\min_i\,y_i f(w_t; x_i)\;/\;\|w_t\|$")
     ax.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)

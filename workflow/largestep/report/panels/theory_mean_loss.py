@@ -8,22 +8,22 @@ from largestep.report.panels import curves, theory_parts
 from largestep.theory import bounds
 from largestep.theory.hard_margin import hard_margin
 
-TITLE = "Mean loss (Thm 3.2)"
+TITLE = "Mean loss"
 CAPTION = (
-    "The mean of the loss over all steps so far and, dashed, the theorem's bound for this "
-    "stepsize, which holds through the oscillations."
+    "The mean of the loss over all steps so far and, dashed in the same colour, the bound of "
+    "Theorem 3.2 for this stepsize. It holds while the loss is non-monotone, too."
 )
 
 
 def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.set(xscale="log", yscale="log")
     mean, bound = scene.trajectories["running_mean_loss"], _bound(scene)
-    curves.draw(ax, scene, mean)
+    curves.draw(ax, scene, mean, mark="stable")
     if bound is not None:
         low, high = ax.get_ylim()
         ax.set_ylim(low, max(high, 2 * bound.max()))
         theory_parts.second(ax, scene, bound)
-    ax.set(xlabel="step $t$", ylabel=r"$\frac{1}{t}\sum_{k<t} L(w_k)$")
+    ax.set(ylabel=r"$\frac{1}{t}\sum_{k<t} L(w_k)$")
 
 
 def _bound(scene: curves.Scene) -> pd.Series | None:

@@ -4,14 +4,14 @@ from matplotlib.axes import Axes
 
 from largestep.report.panels import curves
 
-TITLE = "Norm (Thm 2.2)"
+TITLE = "Norm of the weights"
 CAPTION = (
-    "The norm of the weights against the logarithm of the step: in the stable phase it only "
-    "grows, and in the end along a straight line."
+    "The norm of the weights against log t. By Theorem 2.2 it grows in the stable phase, and in "
+    "the end along a straight line."
 )
 
 
 def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.set_xscale("log")
-    curves.draw(ax, scene, scene.trajectories["param_norm"])
-    ax.set(xlabel="step $t$", ylabel=r"$\|w_t\|$")
+    curves.draw(ax, scene, scene.trajectories["param_norm"], mark="stable")
+    ax.set(ylabel=r"$\|w_t\|$")

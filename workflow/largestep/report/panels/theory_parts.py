@@ -29,15 +29,15 @@ def in_stable_phase(scene: Scene, values: pd.Series) -> pd.Series:
     return values.where((rows["step"] >= rows["stable_phase_step"]).to_numpy())
 
 
-def guide(ax: Axes, x: np.ndarray, y: np.ndarray, label: str) -> None:
-    """A faint line with its name at its beginning."""
+def guide(ax: Axes, x: np.ndarray, y: np.ndarray, label: str, at: int = 0) -> None:
+    """A grey line with its name at one of its points."""
     ax.plot(x, y, color=style.FAINT, linewidth=0.9, linestyle=(0, (5, 3)), zorder=1)
-    note(ax, x[0], y[0], label)
+    note(ax, x[at], y[at], label)
 
 
 def note(ax: Axes, x: float, y: float, text: str) -> None:
     """Small letters right of and above a point."""
-    look = {"fontsize": 7.5, "color": style.INK, "va": "bottom", "ha": "left"}
+    look = {"fontsize": style.SMALL, "color": style.INK, "va": "bottom", "ha": "left"}
     ax.annotate(text, (x, y), xytext=(2, 2), textcoords="offset points", **look)
 
 

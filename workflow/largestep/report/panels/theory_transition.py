@@ -2,32 +2,35 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from largestep.report import style
 from largestep.report.panels import curves, theory_parts
 from largestep.theory import bounds
 
-TITLE = "Transition (Thm 4.1)"
+TITLE = "Phase transition"
 CAPTION = (
-    "The first step under Theorem 2.2's threshold, for each stepsize and seed. It comes as early "
-    "as 1/eta (faint line) until eta is about c2 n / c1 (vertical line); beyond, a plateau, "
+    "The step s at which the stable phase begins, for each stepsize and seed. By Theorem 4.1 it "
+    "falls like 1/eta (grey line) until eta is about c2 n / c1 (dotted), then comes a plateau, "
     "unless a catapult throws the loss far down at once."
 )
+
+COLOURED = False  # by stepsize: that is the abscissa
 
 
 def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.set(xscale="log", yscale="log")
     runs = scene.runs.dropna(subset=["stable_phase_step", "eta"]).sort_values("eta")
     runs = runs[runs["stable_phase_step"] > 0]
-    for stepsize, part in runs.groupby("stepsize"):
-        look = curves.STABLE | {"color": scene.palette[stepsize]}
-        ax.plot(part["eta"], part["stable_phase_step"], **look)
+    ax.plot(runs["eta"], runs["stable_phase_step"], **curves.STABLE | {"color": style.INK})
     samples = theory_parts.samples(scene)
     if samples and not runs.empty:
         _branches(ax, scene, samples[0], runs)
     ax.set_ylim(top=1.6 * ax.get_ylim()[1])  # room for the line's name
     for axis in (ax.xaxis, ax.yaxis):
+        low, high = axis.get_view_interval()
+        if high < 60 * low:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_minor_formatter(NullFormatter())
     ax.set(xlabel=r"stepsize $\eta$", ylabel="transition step $s$")
 

@@ -1,0 +1,93 @@
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_page import CLAIM, FINDING
+
+from largestep.report import judgements
+
+
+def claims(**verdicts: int) -> list[dict]:
+    return [
+        CLAIM | {"verdict": verdict.replace("_", " ")}
+        for verdict, n in verdicts.items()
+        for _ in range(n)
+    ]
+
+
+def test_the_summary_counts_what_is_applicable():
+    some = claims(holds=3, holds_where_decided=2, inconclusive=1, violated=1, not_applicable=4)
+    assert judgements.summary(some) == (
+        "5 of 7 claims hold, 2 of them where decided (1 violated, 1 inconclusive, 4 not applicable)"
+    )
+    assert judgements.summary(claims(holds=1)) == "1 of 1 claim holds (0 violated, 0 inconclusive)"
+    assert list(judgements.counts(some).values()) == [3, 2, 1, 1, 4]
+
+
+def test_a_cell_says_what_one_experiments_runs_say():
+    runs = [
+        {"experiment": "a", "holds": 2},
+        {"experiment": "b", "holds": 1, "inconclusive": 3},
+        {"experiment": "c", "holds": 5, "violated": 1},
+        {"experiment": "d", "not applicable": 2},
+    ]
+    found = judgements.cells(CLAIM | {"runs": runs}, ["d", "c", "none", "b", "a"])
+    assert [cell and cell.verdict for cell in found] == [
+        "not applicable",
+        "violated",
+        None,
+        "holds where decided",
+        "holds",
+    ]
+    assert found[3].counts == "1 hold, 3 inconclusive"
+
+
+@given(*[st.floats(-1e6, 1e6)] * 2, st.booleans())
+def test_a_bar_shows_on_which_side_of_its_bound_a_value_is(measured, bound, upper):
+    slack = bound - measured if upper else measured - bound
+    found = judgements.bar(CLAIM | {"measured": measured, "bound": bound, "slack": slack})
+    assert all(0 <= part <= 100 for part in found)
+    inside = found.right_from - 0.1 <= found.measured <= found.right_to + 0.1
+    if abs(found.measured - found.bound) > 0.2:
+        assert inside == (slack >= 0)
+
+
+def test_a_claim_without_numbers_has_no_bar():
+    assert judgements.bar(CLAIM | {"measured": None}) is None
+
+
+def test_the_finding_that_decides_comes_first():
+    def row(verdict, slack, bound=1.0, experiment="xor"):
+        return FINDING | {
+            "verdict": verdict,
+            "slack": slack,
+            "bound": bound,
+            "experiment": experiment,
+        }
+
+    rows = [row("inconclusive", None), row("holds", 5.0), row("holds", 4.0, 10.0)]
+    rows += [row("violated", -1.0), row("violated", -3.0), row("not applicable", None)]
+    (found,) = judgements.every_finding(pd.DataFrame(rows)).values()
+    assert [(each[5], each[8]) for each in found] == [
+        ("violated", -3.0),
+        ("violated", -1.0),
+        ("holds", 4.0),
+        ("holds", 5.0),
+        ("inconclusive", None),
+        ("not applicable", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "origin"),
+    [("paper, Theorem 2.2", "paper"), ("derived, from it", "derived"), ("ours: so", "extension")],
+)
+def test_older_entries_are_read(source, origin):
+    new = ("origin", "decided", "applicable", "violated_variants", "hypotheses", "decides")
+    old = {name: value for name, value in CLAIM.items() if name not in new}
+    old |= {"source": source, "variants": [{"experiment": "wide", "violated": 2}]}
+    found = judgements.current(old)
+    assert (found["origin"], found["verdict"]) == (origin, "holds where decided")
+    assert (found["decided"], found["applicable"]) == (5, 6)
+    assert found["violated_variants"] == ["wide"]
+    assert judgements.current(found) == found

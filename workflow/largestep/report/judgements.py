@@ -1,0 +1,188 @@
+"""Claims as the report shows them: counts, the map of claims and experiments, every finding."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from largestep.configuration.config import Config
+from largestep.configuration.variants import differences
+from largestep.report.numbers import NOTHING
+
+#: Verdicts and their signs, the best first.
+VERDICTS = {
+    "holds": "✓",
+    "holds where decided": "◐",
+    "inconclusive": "?",
+    "violated": "✗",
+    "not applicable": "\N{EN DASH}",
+}
+#: What several claims do.
+PLURAL = {"holds": "hold", "holds where decided": "hold where decided"}
+
+ORIGINS = {
+    "paper": "stated by the paper",
+    "derived": "derived from it",
+    "extension": "an extension of ours",
+}
+
+_PRECEDENCE = ("violated", "holds", "inconclusive", "not applicable")
+
+Claim = Mapping[str, Any]
+
+
+class Cell(NamedTuple):
+    """What the runs of one experiment say of one claim."""
+
+    experiment: str
+    verdict: str
+    counts: str
+
+
+class Bar(NamedTuple):
+    """Measured value and bound on a scale from 0 to 100; the side of the bound that is right."""
+
+    measured: float
+    bound: float
+    right_from: float
+    right_to: float
+
+
+def current(claim: Claim) -> Claim:
+    """An entry of an older claims.json in today's fields. Goes when no such file is made."""
+    if "origin" in claim:
+        return claim
+    counts = Counter()
+    for runs in claim["runs"]:
+        counts.update({name: n for name, n in runs.items() if name != "experiment"})
+    decided, open_ones = counts["holds"] + counts["violated"], counts["inconclusive"]
+    partly = claim["verdict"] == "holds" and open_ones
+    first = claim["source"].partition(",")[0]
+    return {
+        **claim,
+        "verdict": "holds where decided" if partly else claim["verdict"],
+        "origin": first if first in ("paper", "derived") else "extension",
+        "decided": decided,
+        "applicable": decided + open_ones,
+        "violated_variants": [v["experiment"] for v in claim["variants"] if v.get("violated")],
+        "hypotheses": [],
+        "decides": claim["reason"] if claim["verdict"] == "inconclusive" else None,
+    }
+
+
+def counts(claims: Iterable[Claim]) -> dict[str, int]:
+    """How many claims have which verdict, in the order of VERDICTS; without those that none has."""
+    found = Counter(claim["verdict"] for claim in claims)
+    return {verdict: found[verdict] for verdict in VERDICTS if found[verdict]}
+
+
+def summary(claims: Sequence[Claim]) -> str:
+    """30 of 31 claims hold, 1 of them where decided (0 violated, 1 inconclusive)."""
+    found = Counter(claim["verdict"] for claim in claims)
+    partly = found["holds where decided"]
+    judged = len(claims) - found["not applicable"]
+    noun, verb = ("claim", "holds") if judged == 1 else ("claims", "hold")
+    where = f", {partly} of them where decided" if partly else ""
+    rest = f"{found['violated']} violated, {found['inconclusive']} inconclusive"
+    rest += f", {n} not applicable" if (n := found["not applicable"]) else ""
+    return f"{found['holds'] + partly} of {judged} {noun} {verb}{where} ({rest})"
+
+
+def tally(runs: Iterable[Mapping[str, Any]]) -> str:
+    """What a claim's checks found, over all experiments: 12 hold, 3 inconclusive."""
+    total: Counter = Counter()
+    for found in runs:
+        total.update({name: n for name, n in found.items() if name != "experiment"})
+    parts = [f"{total[v]} {PLURAL.get(v, v)}" for v in _ordered(total) if total[v]]
+    return ", ".join(parts) or NOTHING
+
+
+def cells(claim: Claim, experiments: Iterable[str]) -> list[Cell | None]:
+    """For each experiment what its runs say of a claim; None where it says nothing of them."""
+    found = {runs["experiment"]: runs for runs in claim["runs"]}
+    return [_cell(found[name]) if name in found else None for name in experiments]
+
+
+def _cell(runs: Mapping[str, Any]) -> Cell:
+    verdict = _verdict(runs) or "not applicable"
+    if verdict == "holds" and runs.get("inconclusive"):
+        verdict = "holds where decided"
+    return Cell(runs["experiment"], verdict, tally([runs]))
+
+
+def judged(claims: Sequence[Claim], part: str, name: str) -> dict[str, list[str]]:
+    """Claims by the first verdict, in order of precedence, that an experiment's runs gave them.
+
+    part: of a claim's entry that tells of this experiment, "runs" or "variants".
+    """
+    found: dict[str, list[str]] = {verdict: [] for verdict in _PRECEDENCE}
+    for claim in claims:
+        runs = next((c for c in claim[part] if c["experiment"] == name), {})
+        if verdict := _verdict(runs):
+            found[verdict].append(claim["id"])
+    return found
+
+
+def variants(config: Config, claims: Sequence[Claim]) -> dict[str, dict]:
+    """For each variant: what differs from its base, and the claims by what they found on it."""
+    found = {}
+    for name, experiment in config.experiments.items():
+        if experiment.variant_of is None:
+            continue
+        differs = differences(config.experiments[experiment.variant_of], experiment)
+        found[name] = {"differs": differs, "claims": judged(claims, "variants", name)}
+    return found
+
+
+def bar(claim: Claim) -> Bar | None:
+    """How far the decisive run is from its bound, to be drawn; None without both numbers."""
+    measured, bound, slack = (claim[name] for name in ("measured", "bound", "slack"))
+    if measured is None or bound is None:
+        return None
+    low, high = min(measured, bound, 0), max(measured, bound, 0)
+    width = (high - low) or 1
+    low, width = low - 0.08 * width, 1.16 * width
+    place, limit = (100 * (value - low) / width for value in (measured, bound))
+    below = measured <= bound if slack is None or slack >= 0 else measured > bound
+    right = (0, limit) if below else (limit, 100)
+    return Bar(round(place, 1), round(limit, 1), round(right[0], 1), round(right[1], 1))
+
+
+def every_finding(findings: pd.DataFrame) -> dict[str, list[list]]:
+    """By claim, every finding: experiment, eta, stepsize, seed, step, verdict, numbers, note.
+
+    Within a claim and an experiment the one that decides comes first: of the first verdict in
+    order of precedence, the one with least room.
+    """
+    columns = ["experiment", "eta", "stepsize", "seed", "step", "verdict"]
+    columns += ["measured", "bound", "slack", "note"]
+    rows = findings.assign(
+        rank=findings["verdict"].map(_PRECEDENCE.index),
+        room=[_room(*pair) for pair in zip(findings["slack"], findings["bound"], strict=True)],
+    )
+    rows = rows.sort_values(["rank", "room"], kind="stable")
+    return {
+        claim: [[_plain(value) for value in row] for row in part[columns].itertuples(index=False)]
+        for claim, part in rows.groupby("claim", sort=False)
+    }
+
+
+def _verdict(runs: Mapping[str, Any]) -> str | None:
+    return next((verdict for verdict in _PRECEDENCE if runs.get(verdict)), None)
+
+
+def _ordered(found: Iterable[str]) -> list[str]:
+    return [*VERDICTS, *(verdict for verdict in found if verdict not in VERDICTS)]
+
+
+def _room(slack: float | None, bound: float | None) -> float:
+    if slack is None or math.isnan(slack):
+        return math.inf
+    return slack / (abs(bound or 0) or 1)
+
+
+def _plain(value: Any) -> Any:
+    """For JSON, which has no nan."""
+    return None if value is None or (isinstance(value, float) and math.isnan(value)) else value

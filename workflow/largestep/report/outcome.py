@@ -1,0 +1,35 @@
+"""What a figure shows, in two sentences of numbers from its own runs."""
+
+import pandas as pd
+
+from largestep.configuration.experiment import Experiment
+from largestep.report.numbers import number, steps
+
+
+def sentences(experiment: Experiment, runs: pd.DataFrame) -> str:
+    """The loss at the end for the largest and the smallest stepsize, and what was non-monotone.
+
+    Medians across seeds; runs that diverged have no loss at the end.
+    """
+    kept = runs[(runs["status"] != "diverged") & runs["final_loss"].notna()]
+    if kept.empty:
+        return "Every run diverged."
+    symbol = "eta" if experiment.grid[0] == "eta" else "eta_tilde"
+    names = dict(zip(experiment.stepsizes, experiment.grid[1], strict=True))
+    losses = kept.groupby("stepsize")["final_loss"].median()
+    text = f"After {steps(experiment.train.steps)} steps the training loss is "
+    ends = dict.fromkeys((losses.index[-1], losses.index[0])) if len(losses) else {}
+    parts = [f"{number(losses[step])} with {symbol} = {names.get(step, step):g}" for step in ends]
+    if not parts:  # stepsizes that policies choose
+        by_policy = kept.groupby("policy", sort=False)["final_loss"].median()
+        parts = [f"{number(loss)} with {policy}" for policy, loss in by_policy.items()]
+    return f"{text}{' and '.join(parts)}. {_phases(kept)}"
+
+
+def _phases(runs: pd.DataFrame) -> str:
+    total, many = len(runs), int((runs["last_increase_step"] > 0).sum())
+    if many == 0:
+        return "The loss is monotone." if total == 1 else "The loss is monotone in every run."
+    last = steps(runs["last_increase_step"].max())
+    which = "" if total == 1 else f" in {many} of {total} runs"
+    return f"The loss is non-monotone{which}, for the last time at step {last}."
