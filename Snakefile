@@ -5,12 +5,14 @@ Without --configfile it runs config/demo.yaml; config/README.md explains every k
 """
 
 import sys
+from functools import partial
+from pathlib import Path
 
 from snakemake.utils import min_version
 
 from largestep.common.errors import UserError
 from largestep.common.fingerprint import fingerprint
-from largestep.graph import slurm_queue, termination
+from largestep.graph import last_words, slurm_queue, termination
 from largestep.graph.dag import load
 
 min_version("9.0")
@@ -21,6 +23,9 @@ try:
         graph.check_devices()
 except UserError as error:
     sys.exit(str(error))
+
+
+logger.info(None, extra={"last_words": partial(last_words.of, Path(graph.results))})
 
 
 report: "workflow/report/workflow.rst"
@@ -50,8 +55,9 @@ onstart:
         sys.exit(str(error))
     if workflow.nodes is not None:  # on a cluster
         slurm_queue.wait_for_earlier()
+    logger.info(None, extra={"work": graph.work(workflow.dag.needrun_jobs())})
 
 
 onerror:
     for failure in graph.failures():
-        print(failure, file=sys.stderr)
+        logger.error(failure)

@@ -248,6 +248,11 @@ class Graph:
         gradients = self.experiment(wildcards).flow.evaluations * len(self.seeds(wildcards))
         return resources.flow_minutes(self._shape(wildcards), gradients, attempt)
 
+    def work(self, jobs) -> dict[int, float]:
+        """Seconds expected of each of Snakemake's jobs that trains, by its number."""
+        trained = (job for job in jobs if job.rule.name == "train")
+        return {job.jobid: resources.work(self._shape(job.wildcards)) for job in trained}
+
     def gpus(self, wildcards) -> int:
         return resources.gpus(self._shape(wildcards))
 

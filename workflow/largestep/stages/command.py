@@ -18,13 +18,16 @@ def main(
     parser: argparse.ArgumentParser,
     reads: Sequence[str] = (),
     writes: Sequence[str] = (),
+    says: Callable[[argparse.Namespace], str] = lambda arguments: "",
 ) -> None:
     """Parse the command line and run.
 
     reads and writes name the options that hold input and output files. With --log, the log ends
     as the record of where the outputs come from, or as the reason why there are none; and jobs
     with the same log wait for each other, so that a job orphaned by a crash cannot write last.
-    A mistake of the user's, or of the machine's files, is one line on stderr and exit code 1.
+    says: the result in a few words, for the record. A mistake of the user's, or of the machine's
+    files, is exit code 1 and one line: in the log, which Snakemake's run repeats at its end, or on
+    stderr where there is none.
     """
     parser.add_argument("--log", type=Path, help="the outputs' provenance, or what went wrong")
     parser.add_argument("--code", default="", help="fingerprint of the code, for the log")
@@ -40,7 +43,7 @@ def main(
                 stage = Path(sys.argv[0]).stem
                 given = {name: _plain(value) for name, value in vars(arguments).items()}
                 files = [_paths(arguments, names) for names in (reads, writes)]
-                found = provenance.record(stage, given, *files)
+                found = provenance.record(stage, given, *files) | {"result": says(arguments)}
                 arguments.log.write_text(json.dumps(found, indent=1) + "\n")
         except Damaged as error:
             error.path.unlink(missing_ok=True)
@@ -68,4 +71,5 @@ def _fail(message: str, log: Path | None) -> None:
     with contextlib.suppress(OSError):  # the log's own folder may be what failed
         if log:
             log.write_text(message + "\n", errors="replace")
+            sys.exit(1)
     sys.exit(message)

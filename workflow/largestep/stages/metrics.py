@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from largestep.results import tables
+from largestep.stages import outcome
 from largestep.stages.command import main
 
 SCHEMAS = {
@@ -49,4 +50,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--flow", default=[], type=_listed, help="likewise")
     parser.add_argument("--out", required=True, type=Path)
-    main(run, parser, reads=["parts", "sharpness", "flow"], writes=["out"])
+    main(run, parser, reads=["parts", "sharpness", "flow"], writes=["out"], says=outcome.rows)

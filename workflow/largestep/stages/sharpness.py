@@ -10,6 +10,7 @@ from largestep.configuration.experiment import Experiment
 from largestep.data import samples
 from largestep.engine.device import choose_device
 from largestep.results import sharpness_rows, tables
+from largestep.stages import outcome
 from largestep.stages.command import main
 from largestep.stages.progress import Progress
 
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
         tables.read(arguments.runs),
         snapshots,
         choose_device(arguments.device),
-        Progress(f"sharpness {arguments.out.stem}, snapshots", total),
+        Progress(arguments.log, total),
     )
     tables.write(found, tables.SHARPNESS, arguments.out)
 
@@ -40,4 +41,4 @@ if __name__ == "__main__":
     parser.add_argument("--runs", required=True, type=Path, help="a train stage's table of runs")
     parser.add_argument("--snapshots", required=True, type=Path, help="its kept weights")
     parser.add_argument("--out", required=True, type=Path)
-    main(run, parser, reads=["data", "runs", "snapshots"], writes=["out"])
+    main(run, parser, reads=["data", "runs", "snapshots"], writes=["out"], says=outcome.rows)
