@@ -151,6 +151,12 @@ class Graph:
         return [f"{self.results}/figures/{name}.{f}" for name in names for f in formats]
 
     @property
+    def noted(self) -> list[str]:
+        """The figures in the note: of variants, only comparisons."""
+        own = [name for name, e in self.config.experiments.items() if not e.variant_of]
+        return [f"{self.results}/figures/{name}.svg" for name in [*own, *self.config.comparisons]]
+
+    @property
     def data(self) -> list[str]:
         return [f"results/data/{key}.safetensors" for key in self.datasets]
 
@@ -163,7 +169,7 @@ class Graph:
         """Every file of the graph, intermediate ones too: a lost one is then always made again."""
         parts = [part for table in PARTS for part in self.parts(table)]
         claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
-        reports = [f"{self.results}/report.{kind}" for kind in ("html", "md")]
+        reports = [f"{self.results}/report.{kind}" for kind in ("html", "md", "pdf")]
         ends = [*claims, *self.figures(*FORMATS), *reports]
         middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.metrics]
         return [*self.data, *self.facts, *middle, *ends]

@@ -1,4 +1,4 @@
-"""The command of each rule."""
+"""The command of each rule: read, call the library, write."""
 
 import signal
 import sys

@@ -42,6 +42,11 @@ def judged(arguments: argparse.Namespace) -> str:
     return verdicts(json.loads(arguments.json.read_text()))[0]
 
 
+def noted(arguments: argparse.Namespace) -> str:
+    """Of the note: its size."""
+    return f"{arguments.pdf.stat().st_size / 1e6:.1f} MB"
+
+
 def written(arguments: argparse.Namespace) -> str:
     """Of the report: its size."""
     return f"{arguments.html.stat().st_size / 1e6:.1f} MB"
