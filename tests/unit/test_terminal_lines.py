@@ -4,12 +4,12 @@ import io
 import json
 
 import pytest
-from snakemake_logger_plugin_largestep import words
-from snakemake_logger_plugin_largestep.screen import LONGEST, Screen, bar
-from snakemake_logger_plugin_largestep.training import Training
 
 from largestep.graph import last_words
 from largestep.stages.progress import Progress
+from snakemake_logger_plugin_largestep import words
+from snakemake_logger_plugin_largestep.screen import LONGEST, Screen, bar
+from snakemake_logger_plugin_largestep.training import Training
 
 
 class Terminal(io.StringIO):
@@ -45,7 +45,8 @@ def test_a_pipe_gets_no_status_no_colour_and_no_long_line():
 
 def test_a_terminal_of_another_encoding_gets_question_marks():
     raw = io.BytesIO()
-    Screen(io.TextIOWrapper(raw, encoding="ascii")).write("\N{GREEK SMALL LETTER ETA} = 20")
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    Screen(stream).write("\N{GREEK SMALL LETTER ETA} = 20")
     assert raw.getvalue() == b"? = 20\n"
 
 

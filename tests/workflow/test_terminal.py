@@ -1,4 +1,4 @@
-"""What a person, a pipe and a log file get to read of a run: real runs, on a pseudo-terminal too."""
+"""What a person, a pipe and a log file get to read of a run, on a pseudo-terminal too."""
 
 import fcntl
 import os
@@ -168,7 +168,7 @@ def test_ctrl_c_ends_at_once_without_a_traceback(project):
 
 
 def test_another_logger_still_works(finished):
-    """The plugin is a choice of the profile, and what the Snakefile tells it is silent elsewhere."""
+    """The plugin is a choice of the profile; what the Snakefile tells it is silent elsewhere."""
     process = finished.run("--cores", "1", "--workflow-profile", "none")
     assert process.returncode == 0 and "Nothing to be done" in process.stdout
     assert "None" not in process.stdout.splitlines()
