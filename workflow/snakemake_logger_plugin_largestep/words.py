@@ -20,6 +20,7 @@ _CHATTER = (
     "Exiting because a job execution failed",
     "Shutting down, this might take some time",
     "Some jobs were triggered by provenance information",
+    "Rules with provenance triggered jobs",
 )
 
 _OF_A_JOB = ("CalledProcessError in file", "At least one job did not complete successfully")
