@@ -4,12 +4,55 @@ import io
 import json
 
 import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_interface_logger_plugins.tests import TestLogHandlerBase
 
 from largestep.graph import last_words
 from largestep.stages.progress import Progress
-from snakemake_logger_plugin_largestep import words
+from snakemake_logger_plugin_largestep import LogHandler, words
 from snakemake_logger_plugin_largestep.screen import LONGEST, Screen, bar
 from snakemake_logger_plugin_largestep.training import Training
+
+
+class TestPlugin(TestLogHandlerBase):
+    """Snakemake's own tests of a logger plugin."""
+
+    __test__ = True
+
+    def get_log_handler_cls(self):
+        return LogHandler
+
+    def get_log_handler_settings(self):
+        return None
+
+    def run(self, capsys, tmp_path, *, again: bool) -> str:
+        """A job that is killed, and succeeds when tried again, or does not."""
+        handler = self._create_handler()
+
+        def send(event, **given) -> None:
+            handler.emit(self._create_event_record(event, **given))
+
+        job = {"jobid": 1, "rule_msg": "Training", "log": [str(tmp_path / "x.log")]}
+        send(LogEvent.RUN_INFO, stats={"train": 1, "all": 1, "total": 2})
+        for _ in range(2 if again else 1):
+            send(LogEvent.JOB_INFO, **job)
+            send(LogEvent.JOB_ERROR, jobid=1)
+        if again:
+            send(LogEvent.JOB_INFO, **job)
+            send(LogEvent.JOB_FINISHED, job_id=1)
+            send(LogEvent.PROGRESS, done=2, total=2)
+        handler.close()
+        handler.close()
+        return capsys.readouterr().err
+
+    def test_a_job_that_was_killed_is_named_once_at_the_end(self, capsys, tmp_path):
+        last = f"Training: ended without a message; see {tmp_path}/x.log"
+        said = self.run(capsys, tmp_path, again=False)
+        assert said.splitlines()[-1] == last and said.count(last) == 1
+
+    def test_a_job_that_succeeds_when_tried_again_is_no_error(self, capsys, tmp_path):
+        said = self.run(capsys, tmp_path, again=True).splitlines()
+        assert [line.split()[0] for line in said] == ["1", "failed", "failed", "1/1"]
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,22 +23,25 @@ _OFTEN, _SELDOM = 0.5, 60.0
 
 @dataclass
 class Job:
+    """A running job; every rule with a message has a log, too."""
+
     title: str
     logs: list[str]
     begun: float
 
     @property
-    def progress(self) -> Path | None:
-        return Path(self.logs[0]).with_suffix(".progress") if self.logs else None
+    def progress(self) -> Path:
+        return Path(self.logs[0]).with_suffix(".progress")
 
     def __str__(self) -> str:
         share = read(self.begun, self.progress)
         return self.title + (f" ({share:.0%})" if share else "")
 
 
-def _unexplained(job: Job) -> str:
-    """Of a job that was killed, say: its log is empty, and nothing else names it."""
-    return f"{job.title}: ended without a message; see {', '.join(job.logs) or 'the log'}"
+def _unexplained(jobs: Iterable[Job]) -> list[str]:
+    """Of jobs that were killed, say: their logs are empty, and nothing else names them."""
+    silent = {job.title: job.logs for job in jobs if not words.written(job.logs)}
+    return [f"{title}: ended without a message; see {logs[0]}" for title, logs in silent.items()]
 
 
 class LogHandler(LogHandlerBase):
@@ -107,7 +110,9 @@ class LogHandler(LogHandlerBase):
                 self.screen.write(line)
             if self.stopping:
                 self.screen.write("Stopped; the next run goes on from here.")
-            for message in self.failures or [_unexplained(job) for job in self.failed]:
+            # What failed may have succeeded when tried again.
+            errors = [] if done else [*_unexplained(self.failed), *self.failures]
+            for message in errors:
                 self.screen.write(message, error=True)
         super().close()
 

@@ -65,6 +65,11 @@ def result(logs: Iterable[str]) -> str:
     return ""
 
 
+def written(logs: Iterable[str]) -> bool:
+    """Whether a job said something in one of its logs."""
+    return any(Path(log).is_file() and Path(log).stat().st_size for log in logs)
+
+
 def logs_of(message: str) -> list[str]:
     """The files that Snakemake names as its complete log, from the working directory."""
     found = re.match(r"Complete log\(s\): (.*)", message)
