@@ -52,7 +52,7 @@ class TestPlugin(TestLogHandlerBase):
 
     def test_a_job_that_succeeds_when_tried_again_is_no_error(self, capsys, tmp_path):
         said = self.run(capsys, tmp_path, again=True).splitlines()
-        assert [line.split()[0] for line in said] == ["1", "failed", "failed", "1/1"]
+        assert [line.split()[0] for line in said] == ["1", "stopped", "stopped", "1/1"]
 
 
 class Terminal(io.StringIO):

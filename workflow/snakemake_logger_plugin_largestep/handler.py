@@ -110,9 +110,8 @@ class LogHandler(LogHandlerBase):
                 self.screen.write(line)
             if self.stopping:
                 self.screen.write("Stopped; the next run goes on from here.")
-            # What failed may have succeeded when tried again.
-            errors = [] if done else [*_unexplained(self.failed), *self.failures]
-            for message in errors:
+            silent = [] if self.stopping else _unexplained(self.failed)
+            for message in [] if done else [*silent, *self.failures]:  # done: when tried again
                 self.screen.write(message, error=True)
         super().close()
 
@@ -144,9 +143,9 @@ class LogHandler(LogHandlerBase):
         if self.training:
             self.training.end(record.jobid, done=False)
         if job := self.running.pop(record.jobid, None):
-            if not self.stopping:
-                self.failed.append(job)
-            self._line("stopped" if self.stopping else "failed", job, "", not self.stopping)
+            self.failed.append(job)
+            failed = words.written(job.logs)  # else by Ctrl-C, which Snakemake may hear of later
+            self._line("failed" if failed else "stopped", job, "", error=failed)
 
     def _line(self, mark: str, job: Job, found: str, error: bool = False) -> None:
         width = max(6, 2 * len(str(self.total)) + 1)
