@@ -49,7 +49,7 @@ class Training:
         """Seconds, or None where too little is done to tell."""
         busy = self._busy + (self._clock() - self._since if self._running else 0.0)
         share = self.share
-        return busy * (1 - share) / share if share > 0.01 and busy > 3 else None
+        return busy * (1 - share) / share if share > 0.05 and busy > 5 else None
 
 
 def read(begun: float, progress: Path | None) -> float:
