@@ -154,7 +154,7 @@ def test_files_of_many_seeds_have_short_and_different_names():
     assert [seed for group in jobs.values() for seed in group] == seeds
 
 
-def test_a_progress_bar_weighs_jobs_like_the_demo_took():
+def test_a_progress_bar_weighs_jobs_like_the_demo_took(monkeypatch):
     """Seconds of the demo's train jobs, alone on two cores: within a factor of two."""
     measured = {
         "fig1_digits": 18,
@@ -163,6 +163,7 @@ def test_a_progress_bar_weighs_jobs_like_the_demo_took():
         "theory_horizon": 8.4,
         "fig4": 6,
     }
+    monkeypatch.chdir(Path(__file__).parents[2])
     graph = dag.load({}, [])
     for name, seconds in measured.items():
         experiment = graph.config.experiments[name]
