@@ -16,12 +16,10 @@ help: ## list the commands
 
 demo: $(READY) ## the whole graph on config/demo.yaml, offline, in minutes
 	@$(RUN)
-	@echo "Report: $(CURDIR)/results/demo/report.html"
 
 paper: $(READY) ## the whole graph on config/paper.yaml; DATA=<folder> where you have the images
 	$(if $(filter default,$(PROFILE)),@$(ESTIMATE) --configfile config/paper.yaml)
 	@$(RUN) --configfile config/paper.yaml
-	@echo "Report: $(CURDIR)/results/paper/report.html"
 
 test: $(READY) ## linters and all tests of a few minutes
 	ruff check .
@@ -29,6 +27,8 @@ test: $(READY) ## linters and all tests of a few minutes
 	lint-imports
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --schemafile config/schema.json config/*.yaml
 	pytest -m "not slow"
 
 test-slurm: $(READY) ## the graph and its faults on a SLURM of its own; root, on Debian

@@ -6,13 +6,14 @@ Without --configfile it runs config/demo.yaml; config/README.md explains every k
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.utils import min_version
 
 from largestep.common.errors import UserError
 from largestep.common.fingerprint import fingerprint
-from largestep.graph import slurm_queue, termination
+from largestep.graph import last_words, slurm_queue, termination
 from largestep.graph.dag import load
 
 min_version("9.0")
@@ -33,6 +34,9 @@ if not workflow.deployment_settings.deployment_method:  # conda's environments h
     shell.prefix(f"set -euo pipefail; export PATH={own}:$PATH; ")
 
 
+logger.info(None, extra={"last_words": partial(last_words.of, Path(graph.results))})
+
+
 report: "workflow/report/workflow.rst"
 
 
@@ -44,6 +48,7 @@ include: "workflow/rules/metrics.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/note.smk"
 
 
 rule all:
@@ -60,8 +65,9 @@ onstart:
         sys.exit(str(error))
     if workflow.nodes is not None:  # on a cluster
         slurm_queue.wait_for_earlier()
+    logger.info(None, extra={"work": graph.work(workflow.dag.needrun_jobs())})
 
 
 onerror:
     for failure in graph.failures():
-        print(failure, file=sys.stderr)
+        logger.error(failure)

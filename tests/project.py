@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,16 +155,7 @@ class Project:
 
 
 def jobs(output: str) -> dict[str, int]:
-    """Counts in Snakemake's table of jobs, without the target rule."""
-    counts = {}
-    lines = iter(output.splitlines())
-    for line in lines:
-        if line.split() == ["job", "count"]:
-            next(lines)
-            for row in lines:
-                if not row.strip():
-                    break
-                rule, count = row.split()
-                counts[rule] = int(count)
-            break
-    return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
+    """Counts in the line "3 jobs: 2 train, 1 figure", without the target rule."""
+    found = re.search(r"^\d+ jobs?: (.*)$", output, re.MULTILINE)
+    pairs = (part.split() for part in found[1].split(", ")) if found else ()
+    return {rule: int(count) for count, rule in pairs}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from largestep.configuration import reading
 from largestep.configuration.experiment import Experiment
-from largestep.graph import resources
+from largestep.graph import dag, resources
 from largestep.graph.resources import Shape
 
 ROOT = Path(__file__).parents[2]
@@ -152,3 +152,21 @@ def test_files_of_many_seeds_have_short_and_different_names():
     jobs = experiment({"source": "xor"}, two_layer(2), **train).train.jobs
     assert len(jobs) == 10 and max(map(len, jobs)) < 100
     assert [seed for group in jobs.values() for seed in group] == seeds
+
+
+def test_a_progress_bar_weighs_jobs_like_the_demo_took(monkeypatch):
+    """Seconds of the demo's train jobs, alone on two cores: within a factor of two."""
+    measured = {
+        "fig1_digits": 18,
+        "fig2_digits": 14,
+        "theory": 7.4,
+        "theory_horizon": 8.4,
+        "fig4": 6,
+    }
+    monkeypatch.chdir(Path(__file__).parents[2])
+    graph = dag.load({}, [])
+    for name, seconds in measured.items():
+        experiment = graph.config.experiments[name]
+        samples = experiment.dataset.shape(graph.data_root)
+        shape = Shape.of(experiment, samples, 1, "cpu", 1)
+        assert 0.5 < resources.work(shape) / seconds < 2, name

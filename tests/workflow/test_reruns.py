@@ -12,7 +12,15 @@ import pytest
 from test_any_text import check_text
 from test_damage import check_healed, contents, harm
 
-BELOW_DATA = {"train": 4, "sharpness": 1, "metrics": 3, "claims": 1, "figure": 3, "report": 1}
+BELOW_DATA = {
+    "train": 4,
+    "sharpness": 1,
+    "metrics": 3,
+    "claims": 1,
+    "figure": 3,
+    "report": 1,
+    "note": 1,
+}
 
 
 def test_everything_is_there(finished):
@@ -25,6 +33,7 @@ def test_everything_is_there(finished):
         "figures/digits.png",
         "report.html",
         "report.md",
+        "report.pdf",
     ]
     for name in expected:
         assert (finished.results / name).stat().st_size > 0
@@ -65,22 +74,22 @@ def test_keys_that_nothing_here_uses_are_no_change(rerun, tmp_path):
     assert process.returncode == 0 and "Nothing to be done" in process.stdout
 
 
-def test_a_title_redraws_its_figure_and_the_report(rerun):
+def test_a_title_redraws_its_figure_the_report_and_the_note(rerun):
     rerun.content["experiments"]["xor"]["figure"] = {"title": "Another"}
     rerun.configure()
-    assert rerun.ran() == {"figure": 1, "report": 1}
+    assert rerun.ran() == {"figure": 1, "report": 1, "note": 1}
 
 
 def test_a_claim_is_judged_again_and_nothing_trains(rerun):
     path = rerun.root / "workflow/largestep/claims/rates.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
-    assert rerun.ran() == {"claims": 1, "report": 1}
+    assert rerun.ran() == {"claims": 1, "report": 1, "note": 1}
 
 
 def test_a_panel_redraws_its_figures_and_the_report(rerun):
     path = rerun.root / "workflow/largestep/report/panels/neuron_margins.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
-    assert rerun.ran() == {"figure": 1, "report": 1}
+    assert rerun.ran() == {"figure": 1, "report": 1, "note": 1}
 
 
 def test_the_engine_retrains_everything(rerun):
@@ -140,11 +149,11 @@ def test_a_variant_trains_alone_and_is_drawn_beside_its_base(rerun):
     rerun.content["comparisons"] = {"beside": {"experiments": words, "panels": ["loss"]}}
     rerun.configure()
     counted = rerun.ran()
-    assert counted == {"train": 2, "metrics": 3, "claims": 1, "figure": 5, "report": 1}
+    assert counted == {"train": 2, "metrics": 3, "claims": 1, "figure": 5, "report": 1, "note": 1}
     assert "small weights" in (rerun.results / "figures/beside.svg").read_text()
     rerun.content["comparisons"]["beside"]["title"] = "Side by side"
     rerun.configure()
-    assert rerun.ran() == {"figure": 1, "report": 1}
+    assert rerun.ran() == {"figure": 1, "report": 1, "note": 1}
 
 
 def test_gradient_flow_is_computed_without_training(rerun):

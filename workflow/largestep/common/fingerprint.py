@@ -3,7 +3,8 @@
 It covers the syntax trees, without docstrings, of the stage's module and of every module of this
 package that it imports, directly or not, and the pinned versions of the libraries that those
 import. Exempt are `configuration`, whose values every rule has as parameters, and what cannot
-change a result: the command line's frame (log, lock, record) and the display of progress.
+change a result: the command line's frame (log, lock, record), and what it says of progress and
+outcome.
 """
 
 import ast
@@ -25,7 +26,12 @@ REGISTRIES = {
 }
 
 #: Rooms and modules.
-EXEMPT = ("largestep.configuration", "largestep.stages.command", "largestep.stages.progress")
+EXEMPT = (
+    "largestep.configuration",
+    "largestep.stages.command",
+    "largestep.stages.outcome",
+    "largestep.stages.progress",
+)
 
 #: Distributions whose name is not that of the module they install.
 DISTRIBUTIONS = {

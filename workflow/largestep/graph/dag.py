@@ -179,6 +179,12 @@ class Graph:
         return [f"{self.results}/figures/{name}.{f}" for name in names for f in formats]
 
     @property
+    def noted(self) -> list[str]:
+        """The figures in the note: of variants, only comparisons."""
+        own = [name for name, e in self.config.experiments.items() if not e.variant_of]
+        return [f"{self.results}/figures/{name}.svg" for name in [*own, *self.config.comparisons]]
+
+    @property
     def data(self) -> list[str]:
         return [f"results/data/{key}.safetensors" for key in self.datasets]
 
@@ -191,7 +197,7 @@ class Graph:
         """Every file of the graph, intermediate ones too: a lost one is then always made again."""
         parts = [part for table in PARTS for part in self.parts(table)]
         claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
-        reports = [f"{self.results}/report.{kind}" for kind in ("html", "md")]
+        reports = [f"{self.results}/report.{kind}" for kind in ("html", "md", "pdf")]
         ends = [*claims, *self.figures(*FORMATS), *reports]
         middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.metrics]
         return [*self.data, *self.facts, *middle, *ends]
@@ -276,6 +282,11 @@ class Graph:
     def flow_minutes(self, wildcards, attempt: int) -> int:
         gradients = self.experiment(wildcards).flow.evaluations * len(self.seeds(wildcards))
         return resources.flow_minutes(self._shape(wildcards), gradients, attempt)
+
+    def work(self, jobs) -> dict[int, float]:
+        """Seconds expected of each of Snakemake's jobs that trains, by its number."""
+        trained = (job for job in jobs if job.rule.name == "train")
+        return {job.jobid: resources.work(self._shape(job.wildcards)) for job in trained}
 
     def gpus(self, wildcards) -> int:
         return resources.gpus(self._shape(wildcards))

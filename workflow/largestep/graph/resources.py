@@ -46,6 +46,9 @@ CUDA_RATE, CUDA_CALL = 1e12, 1e-3
 #: 4 to 7 on a local disk).
 START = 60.0
 
+#: Start and end of a train job on a local disk (measured, two at a time on two cores: 6 to 8).
+LOCAL_START = 7.0
+
 #: Estimates are multiplied by these, and again by the number of the attempt.
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
 
@@ -165,14 +168,15 @@ def minutes(shape: Shape, attempt: int = 1) -> int:
     Operations of one step, counted as 2 per multiplication and addition: one product with the
     Gram matrix or two with the data for a first layer, three for each other layer of an MLP.
     """
-    work = _operations(shape) * shape.runs
-    if shape.cuda:
-        step = work / CUDA_RATE + CUDA_CALL
-    else:
-        rate = CPU_RATE * (8 / shape.itemsize)
-        step = work / rate + CPU_CALL * shape.runs
-    seconds = START + TIME_MARGIN * (step * shape.steps + KEEP * shape.runs)
+    calls = CUDA_CALL if shape.cuda else CPU_CALL * shape.runs
+    training = (_arithmetic(shape) + calls) * shape.steps
+    seconds = START + TIME_MARGIN * (training + KEEP * shape.runs)
     return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def work(shape: Shape) -> float:
+    """Seconds of a job as a progress bar weighs it: the arithmetic at the measured rate."""
+    return LOCAL_START + _arithmetic(shape) * shape.steps / 3
 
 
 def sharpness_memory(shape: Shape, attempt: int = 1) -> int:
@@ -224,6 +228,12 @@ def flow_minutes(shape: Shape, gradients: int, attempt: int = 1) -> int:
     each = each / CUDA_RATE + CUDA_CALL if shape.cuda else each / CPU_RATE + CPU_CALL
     seconds = START + each * (gradients + _recorded(shape.steps) * shape.runs)
     return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def _arithmetic(shape: Shape) -> float:
+    """Seconds of arithmetic in a step of all runs."""
+    rate = CUDA_RATE if shape.cuda else CPU_RATE * (8 / shape.itemsize)
+    return _operations(shape) * shape.runs / rate
 
 
 def small(shape: Shape) -> bool:

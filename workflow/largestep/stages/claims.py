@@ -9,6 +9,7 @@ from largestep.claims.registered import CLAIMS
 from largestep.common.files import replacing
 from largestep.configuration.config import Config
 from largestep.results import tables
+from largestep.stages import outcome
 from largestep.stages.command import main
 
 
@@ -33,4 +34,4 @@ if __name__ == "__main__":
     parser.add_argument("--json", type=Path, required=True, help="one entry per claim")
     parser.add_argument("--parquet", type=Path, required=True, help="one row per finding")
     inputs, outputs = ["trajectories", "runs", "neurons", "data"], ["json", "parquet"]
-    main(run, parser, reads=inputs, writes=outputs)
+    main(run, parser, reads=inputs, writes=outputs, says=outcome.judged)

@@ -17,6 +17,7 @@ def main(
     parser: argparse.ArgumentParser,
     reads: Sequence[str] = (),
     writes: Sequence[str] = (),
+    says: Callable[[argparse.Namespace], str] = lambda arguments: "",
 ) -> None:
     """Parse the command line and run.
 
@@ -24,8 +25,9 @@ def main(
     input is checked against the record of the stage that wrote it, and made again where it
     differs. With --log, the log ends as the record of where the outputs come from, or as the
     reason why there are none; and jobs with the same log wait for each other, so that a job
-    orphaned by a crash cannot write last.
-    A mistake of the user's, or of the machine's files, is one line on stderr and exit code 1.
+    orphaned by a crash cannot write last. says: the result in a few words, for the record. A
+    mistake of the user's, or of the machine's files, is exit code 1 and one line: in the log, which
+    Snakemake's run repeats at its end, or on stderr where there is none.
     """
     parser.add_argument("--log", type=Path, help="the outputs' provenance, or what went wrong")
     parser.add_argument("--code", default="", help="fingerprint of the code, for the log")
@@ -42,6 +44,7 @@ def main(
                 given = vars(arguments).items()
                 plain = {name: _plain(value) for name, value in given if value is not None}
                 found = provenance.record(stage, plain, inputs, _paths(arguments, writes))
+                found["result"] = says(arguments)
                 provenance.write(found, arguments.log)
         except Damaged as error:
             error.path.unlink(missing_ok=True)
@@ -79,4 +82,5 @@ def _fail(message: str, log: Path | None) -> None:
     with contextlib.suppress(OSError):  # the log's own folder may be what failed
         if log:
             log.write_text(message + "\n", errors="replace")
+            sys.exit(1)
     sys.exit(message)

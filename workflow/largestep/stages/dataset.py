@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from largestep.common.files import replacing
 from largestep.data import AnyDataset
+from largestep.stages import outcome
 from largestep.stages.command import main
 
 
@@ -26,4 +27,4 @@ if __name__ == "__main__":
     parser.add_argument("--root", required=True, type=Path, help="the data root")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--facts", required=True, type=Path)
-    main(run, parser, writes=["out", "facts"])
+    main(run, parser, writes=["out", "facts"], says=outcome.prepared)

@@ -10,6 +10,7 @@ from largestep.data import samples
 from largestep.engine.device import choose_device
 from largestep.results import flow_rows, provenance, tables
 from largestep.results.checkpoint import Checkpoint
+from largestep.stages import outcome
 from largestep.stages.command import main
 from largestep.stages.progress import Progress
 
@@ -20,7 +21,7 @@ def run(arguments: argparse.Namespace) -> None:
     X, y, _, _ = samples.read(arguments.data)
     seeds = experiment.train.seeds
     budget = len(seeds) * experiment.flow.evaluations
-    progress = Progress(f"flow {arguments.out.stem}, gradients", budget)
+    progress = Progress(arguments.log, budget)
     device, file = choose_device(arguments.device), experiment.model.weight_file
     checkpoint = Checkpoint(
         arguments.out,
@@ -42,4 +43,4 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--data", required=True, type=Path, help="a dataset stage's output")
     parser.add_argument("--out", required=True, type=Path)
-    main(run, parser, reads=["data"], writes=["out"])
+    main(run, parser, reads=["data"], writes=["out"], says=outcome.rows)

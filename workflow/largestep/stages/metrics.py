@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from largestep.results import tables
+from largestep.stages import outcome
 from largestep.stages.command import main
 
 SCHEMAS = {
@@ -41,4 +42,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--flow", type=Path, nargs="*", default=[], help="likewise")
     parser.add_argument("--out", required=True, type=Path)
-    main(run, parser, reads=["parts", "sharpness", "flow"], writes=["out"])
+    main(run, parser, reads=["parts", "sharpness", "flow"], writes=["out"], says=outcome.rows)

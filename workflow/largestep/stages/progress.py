@@ -1,30 +1,32 @@
-"""Progress of a long loop: for people at a terminal; silent everywhere else."""
+"""How far a long job is, in a small file beside its log, for whoever draws a progress bar."""
 
-import sys
+import atexit
+import contextlib
 import time
+from pathlib import Path
 
-from largestep.common.durations import duration
-
-INTERVAL = 2.0  # seconds between lines
+INTERVAL = 0.5  # seconds between two looks of the file
 
 
 class Progress:
-    """Call it with the step; prints step, steps per second and remaining time to a terminal."""
+    """Call it with the step; the file holds "step steps" while the job runs, and then goes.
 
-    def __init__(self, title: str, steps: int, first: int = 0, stream=sys.stderr):
-        self.title, self.steps, self.first, self.stream = title, steps, first, stream
-        self.started = self.printed = time.monotonic()
-        self.active = stream.isatty()
+    log: of the job; None: nobody looks, and nothing is written.
+    """
+
+    def __init__(self, log: Path | None, steps: int):
+        self.path = log and log.with_suffix(".progress")
+        self.steps, self.written = steps, 0.0
+        if self.path:
+            atexit.register(self._forget)
 
     def __call__(self, step: int) -> None:
         now = time.monotonic()
-        if not self.active or now - self.printed < INTERVAL:
-            return
-        self.printed = now
-        rate = (step - self.first) / (now - self.started)
-        left = duration((self.steps - step) / rate) if rate else "?"
-        print(
-            f"{self.title}: step {step:,} of {self.steps:,}, {rate:,.0f} steps/s, {left} left",
-            file=self.stream,
-            flush=True,
-        )
+        if self.path and now - self.written >= INTERVAL:
+            self.written = now
+            with contextlib.suppress(OSError):  # a full disk is the results' affair
+                self.path.write_text(f"{step} {self.steps}\n")
+
+    def _forget(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from largestep.configuration.config import Config
 from largestep.report import markdown, page
 from largestep.report.contents import Contents, Image
 from largestep.results import provenance, tables
+from largestep.stages import outcome
 from largestep.stages.command import main
 
 STAGES = ("dataset", "train", "sharpness", "flow", "metrics", "claims", "figure", "report")
@@ -98,4 +99,4 @@ if __name__ == "__main__":
     parser.add_argument("--html", type=Path, required=True)
     parser.add_argument("--markdown", type=Path, required=True)
     inputs = ["figures", "trajectories", "runs", "facts", "claims", "findings"]
-    main(run, parser, reads=inputs, writes=["html", "markdown"])
+    main(run, parser, reads=inputs, writes=["html", "markdown"], says=outcome.written)

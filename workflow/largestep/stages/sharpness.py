@@ -11,6 +11,7 @@ from largestep.data import samples
 from largestep.engine.device import choose_device
 from largestep.results import provenance, sharpness_rows, tables
 from largestep.results.checkpoint import Checkpoint
+from largestep.stages import outcome
 from largestep.stages.command import main
 from largestep.stages.progress import Progress
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         snapshots,
         device,
         checkpoint,
-        Progress(f"sharpness {arguments.out.stem}, snapshots", total),
+        Progress(arguments.log, total),
     )
     tables.write(found, tables.SHARPNESS, arguments.out)
     checkpoint.clear()
@@ -52,4 +53,4 @@ if __name__ == "__main__":
     parser.add_argument("--runs", required=True, type=Path, help="a train stage's table of runs")
     parser.add_argument("--snapshots", required=True, type=Path, help="its kept weights")
     parser.add_argument("--out", required=True, type=Path)
-    main(run, parser, reads=["data", "runs", "snapshots"], writes=["out"])
+    main(run, parser, reads=["data", "runs", "snapshots"], writes=["out"], says=outcome.rows)

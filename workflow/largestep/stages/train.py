@@ -15,6 +15,7 @@ from largestep.graph import gpu_sharing
 from largestep.results import run_rows, tables
 from largestep.results.store import Store
 from largestep.results.train_job import Grid, train_grid
+from largestep.stages import outcome
 from largestep.stages.command import main
 from largestep.stages.progress import Progress
 
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     data, device = samples.read(arguments.data), choose_device(arguments.device)
     grid = Grid.of(experiment, data, arguments.seeds, device, arguments.threads)
     keys = grid.keys(hashlib.sha256(arguments.data.read_bytes()).hexdigest())
-    progress = Progress(f"{arguments.experiment} {arguments.rows.stem}", grid.steps)
+    progress = Progress(arguments.log, grid.steps)
     runs = train_grid(grid, keys, Store(arguments.store), progress)
 
     identity = run_rows.identify(arguments.experiment, experiment, grid)
@@ -51,4 +52,5 @@ if __name__ == "__main__":
     parser.add_argument("--runs", required=True, type=Path, help="one row per run, to be written")
     parser.add_argument("--neurons", required=True, type=Path, help="neuron margins, likewise")
     parser.add_argument("--snapshots", required=True, type=Path, help="kept weights, likewise")
-    main(run, parser, reads=["data"], writes=["rows", "runs", "neurons", "snapshots"])
+    outputs = ["rows", "runs", "neurons", "snapshots"]
+    main(run, parser, reads=["data"], writes=outputs, says=outcome.trained)

@@ -1,0 +1,153 @@
+"""A note of a few pages about a finished run, as PDF: what, how, results, what stays open.
+
+The text reaches typst as data, never as markup, so nothing that a configuration says is executed.
+Only typst's own fonts are used and no date is written: equal contents, equal bytes.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import typst
+
+from largestep.configuration.config import Comparison, Config
+from largestep.configuration.experiment import Experiment
+from largestep.report.page import number, setting, share, steps
+
+TEMPLATE = Path(__file__).parent / "templates" / "note.typ"
+
+#: Rows of a figure's table; of a longer grid, stepsizes evenly chosen.
+_MOST_STEPSIZES = 7
+
+#: Columns: heading, column of tables.RUNS, how a value is written.
+_QUANTITIES = (
+    ("last increase", "last_increase_step", steps),
+    ("interpolation", "separation_step", steps),
+    ("stable phase", "stable_phase_step", steps),
+    ("final loss", "final_loss", number),
+    ("normalized margin", "final_normalized_margin", number),
+    ("test accuracy", "final_test_accuracy", share),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """All that the note tells.
+
+    figures: an SVG for each experiment that is no variant, and for each comparison. runs: rows of
+    tables.RUNS. claims: entries of claims.json. machine: names and values.
+    """
+
+    config: Config
+    figures: Mapping[str, bytes]
+    runs: pd.DataFrame
+    claims: Sequence[Mapping[str, Any]]
+    machine: Mapping[str, Any]
+    commit: str
+
+
+def pdf(contents: Contents) -> bytes:
+    """The note; raises typst.TypstError where a figure is not an SVG that typst can read."""
+    files = {f"{name}.svg": svg for name, svg in contents.figures.items()}
+    return typst.compile(
+        {"main.typ": TEMPLATE.read_bytes(), **files},
+        format="pdf",
+        ignore_system_fonts=True,
+        sys_inputs={"data": json.dumps(told(contents), allow_nan=False)},
+    )
+
+
+def told(contents: Contents) -> dict[str, Any]:
+    """What the template is given: texts, numbers as texts, and the names of the figures' files."""
+    config, runs = contents.config, contents.runs
+    own = {name: e for name, e in config.experiments.items() if not e.variant_of}
+    figures = [
+        _figure(name, e.figure) | {"setting": setting(e), "table": table(e, _of(runs, name))}
+        for name, e in own.items()
+    ]
+    figures += [
+        _figure(name, c) | {"setting": _compared(c), "table": []}
+        for name, c in config.comparisons.items()
+    ]
+    return {
+        "name": config.name,
+        "runs": steps(len(runs)),
+        "experiments": len(own),
+        "variants": len(config.experiments) - len(own),
+        "figures": figures,
+        "claims": [_claim(entry) for entry in contents.claims],
+        "verdicts": Counter(entry["verdict"] for entry in contents.claims),
+        "halted": _halted(runs),
+        "machine": {key: str(value) for key, value in contents.machine.items()},
+        "commit": contents.commit,
+    }
+
+
+def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
+    """Heading and a row per stepsize, the largest first: the median across seeds, as text.
+
+    Quantities that no run has are left out.
+    """
+    names = dict(zip(experiment.stepsizes, experiment.grid[1], strict=True))
+    groups = list(runs.groupby("stepsize"))[::-1]
+    every = -(-len(groups) // _MOST_STEPSIZES) or 1
+    columns = [column for column in _QUANTITIES if runs[column[1]].notna().any()]
+    symbol = "eta" if experiment.grid[0] == "eta" else "eta_tilde"
+    rows = [[symbol, *(heading for heading, _, _ in columns)]]
+    for step, group in groups[::every]:
+        cells = [_middle(group[name], written) for _, name, written in columns]
+        rows.append([number(names[step]), *cells])
+    return rows
+
+
+def _middle(values: pd.Series, written: Callable[[float | None], str]) -> str:
+    """The median, and of how many seeds where some lack the quantity."""
+    known = values.notna().sum()
+    some = f" ({known} of {len(values)})" if 0 < known < len(values) else ""
+    return written(values.median()) + some
+
+
+def _of(runs: pd.DataFrame, name: str) -> pd.DataFrame:
+    return runs[runs["experiment"] == name]
+
+
+def _figure(name: str, words: Any) -> dict[str, Any]:
+    """words: a figure's or a comparison's title and origins."""
+    return {
+        "file": f"{name}.svg",
+        "title": words.title or name,
+        "paper": words.paper,
+        "ours": words.ours,
+        "stand_in": getattr(words, "stand_in", ""),
+    }
+
+
+def _compared(comparison: Comparison) -> list[str]:
+    return [f"{label}: {name}" for name, label in comparison.experiments.items()]
+
+
+def _claim(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A claim as the note tells it; `decided` and `applicable` where they differ."""
+    decided, applicable = entry.get("decided"), entry.get("applicable")
+    return {
+        "id": entry["id"],
+        "statement": entry["statement"],
+        "verdict": entry["verdict"],
+        "measured": number(entry["measured"]),
+        "bound": number(entry["bound"]),
+        "reason": entry["reason"],
+        "decides": entry.get("decides") or "",
+        "counts": f"{decided} of {applicable}" if decided != applicable else "",
+        "variants": list(entry.get("violated_variants", ())),
+    }
+
+
+def _halted(runs: pd.DataFrame) -> list[str]:
+    """Runs that diverged or froze, by experiment."""
+    found = runs[runs["status"] != "ok"].groupby(["experiment", "status"], sort=False).size()
+    totals = runs.groupby("experiment").size()
+    return [f"{name}: {n} of {totals[name]} runs {status}" for (name, status), n in found.items()]

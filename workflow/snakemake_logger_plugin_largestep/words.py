@@ -1,0 +1,78 @@
+"""Snakemake's messages as short lines."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+#: How messages begin that say nothing to who runs the graph; the log file has them.
+_CHATTER = (
+    "Assuming unrestricted shared filesystem usage",
+    "Building DAG of jobs",
+    "Using shell",
+    "Select jobs to execute",
+    "Group jobs: inactive",
+    "Conda environments: ignored",
+    "Singularity containers: ignored",
+    "Removing output files of failed job",
+    "Elapsed time",
+    "Reasons:",
+    "Exiting because a job execution failed",
+    "Shutting down, this might take some time",
+    "Some jobs were triggered by provenance information",
+    "Rules with provenance triggered jobs",
+)
+
+_OF_A_JOB = ("CalledProcessError in file", "At least one job did not complete successfully")
+
+#: What Snakemake says when a user stops it.
+STOPPING = "Terminating processes on user request"
+
+
+def says_something(message: str) -> bool:
+    return message not in ("", "None") and not message.lstrip().startswith(_CHATTER)
+
+
+def repeats_a_failure(message: str) -> bool:
+    """Whether an error only says that a job failed, which its own line says already."""
+    return any(part in message for part in _OF_A_JOB)
+
+
+def plan(counts: Mapping[str, int]) -> str:
+    """Jobs of each rule: 30 jobs: 5 dataset, 9 train, ..."""
+    rules = {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
+    total = sum(rules.values())
+    return f"{total} job{'s' * (total != 1)}: " + ", ".join(f"{n} {r}" for r, n in rules.items())
+
+
+def reason(text: str) -> str:
+    """Why a job runs: the kinds of reasons, with the number of files in place of their names."""
+    kinds = []
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        kind, colon, names = part.partition(":")
+        counted = colon and "file" in kind
+        kinds.append(f"{kind.lower()} ({len(names.split(','))})" if counted else kind.lower())
+    return "; ".join(kinds)
+
+
+def result(logs: Iterable[str]) -> str:
+    """What a finished job says of its result, in the record that its log is."""
+    for log in logs:
+        try:
+            return json.loads(Path(log).read_text())["result"]
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+    return ""
+
+
+def written(logs: Iterable[str]) -> bool:
+    """Whether a job said something in one of its logs."""
+    return any(Path(log).is_file() and Path(log).stat().st_size for log in logs)
+
+
+def logs_of(message: str) -> list[str]:
+    """The files that Snakemake names as its complete log, from the working directory."""
+    found = re.match(r"Complete log\(s\): (.*)", message)
+    paths = [Path(path) for path in found[1].split(", ")] if found else []
+    here = Path.cwd()
+    return [str(p.relative_to(here)) if p.is_relative_to(here) else str(p) for p in paths]
