@@ -63,7 +63,7 @@ HOSTILE = {
     "object of Python's": (
         "name: tiny",
         "name: !!python/object/apply:os.mkdir [results]",
-        "not valid JSON or YAML",
+        "must have no tags",
     ),
     "template": ("name: tiny", "__use_yte__: true\nname: tiny", "must have no templates"),
     "alias": ("name: tiny", "name: &a tiny\nx: *a", "must have no anchors"),

@@ -66,7 +66,6 @@ def test_recipes_work_and_nothing_that_was_trained_runs_again(extended):
     assert set(runs["policy"]) == {"capped (cap = 3)"}
     assert runs["final_loss"].notna().all()
     claims = json.loads((extended.results / "claims.json").read_text())
-    verdicts = {claim["id"]: claim["verdict"] for claim in claims}
     entry = next(claim for claim in claims if claim["id"] == "gradient-vanishes")
     assert entry["verdict"] == "holds", json.dumps(entry)
     assert "Gradient norm" in (extended.results / "figures/new.svg").read_text()

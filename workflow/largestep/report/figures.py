@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from largestep.configuration.config import Comparison
 from largestep.configuration.experiment import Figure as Specification
-from largestep.report import layout
+from largestep.report import layout, style
 from largestep.report.curve_key import Key, key
 from largestep.report.letters import letter
 from largestep.report.numbers import SUPERSCRIPTS
