@@ -156,6 +156,6 @@ class Project:
 
 def jobs(output: str) -> dict[str, int]:
     """Counts in the line "3 jobs: 2 train, 1 figure", without the target rule."""
-    found = re.search(r"^\d+ jobs?: (.*)$", output, re.MULTILINE)
+    found = re.search(r"^\d+ jobs?: (.+)$", output, re.MULTILINE)
     pairs = (part.split() for part in found[1].split(", ")) if found else ()
     return {rule: int(count) for count, rule in pairs}

@@ -165,6 +165,7 @@ def train(of: Graph, job: str) -> None:
         "threads": 1,
         "data": data,
         "store": Path("results/store"),
+        "log": None,
     }
     train_stage.run(argparse.Namespace(**given, **outputs))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_any_text import check_text
-from test_damage import check_healed, contents, harm
+from test_healing import check_healed, contents, harm
 
 BELOW_DATA = {
     "train": 4,

@@ -16,7 +16,8 @@ import typst
 
 from largestep.configuration.config import Comparison, Config
 from largestep.configuration.experiment import Experiment
-from largestep.report.page import number, setting, share, steps
+from largestep.report.numbers import number, share, steps
+from largestep.report.page import setting
 
 TEMPLATE = Path(__file__).parent / "templates" / "note.typ"
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from largestep.engine import compiled_loop
+from largestep.method import compiled
 
 X = np.concatenate([-np.logspace(-300, 2.8, 20_001), [0.0], np.logspace(-300, 2.8, 20_001)])
 
@@ -11,7 +11,7 @@ X = np.concatenate([-np.logspace(-300, 2.8, 20_001), [0.0], np.logspace(-300, 2.
 def softplus_of(x):
     value, slope = np.empty_like(x), np.empty_like(x)
     for i in range(len(x)):
-        value[i], slope[i] = compiled_loop.softplus(x[i])
+        value[i], slope[i] = compiled.softplus(x[i])
     return value, slope
 
 
