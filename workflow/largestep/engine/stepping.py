@@ -132,8 +132,9 @@ class Adaptive:
         point = Point(self.own["t"], *scalars)
         moves = self._moves(point)
         factor = self.policy.next(point, self.policy_state).to(self.network.f.dtype)
-        self.load(here)
-        return self.network.moving(factor[:, None, None], moves)
+        changed = self.network.moving(factor[:, None, None], moves)
+        self.load(here)  # only now: a direction may give its own state as the move
+        return changed
 
     def state(self) -> dict[str, Tensor]:
         direction = {f"direction_{name}": t for name, t in self.direction_state.items()}
