@@ -5,6 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import slow_methods
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,11 +18,16 @@ from largestep.engine.record import Watch
 from largestep.engine.training import COLUMNS, train
 from largestep.method.activations import LeakySoftplus, ReLU
 from largestep.method.directions import AnyDirection
+from largestep.method.directions.adam import Adam
+from largestep.method.directions.coordinate import Coordinate
 from largestep.method.directions.gradient import Gradient
+from largestep.method.directions.nesterov import Nesterov
+from largestep.method.directions.sign import Sign
 from largestep.method.losses import AnyLoss
 from largestep.method.losses.exponential import Exponential
 from largestep.method.losses.logistic import Logistic
 from largestep.method.models import MLP, TwoLayer, TwoLayerBoth
+from largestep.method.policies import AnyPolicy
 from largestep.method.policies.constant import Constant
 from largestep.method.policies.inverse_sqrt import InverseSqrt
 
@@ -155,7 +161,145 @@ def test_both_layers_begin_as_the_papers_network():
 
 def test_these_tests_know_every_part():
     assert kinds(AnyLoss) == set(LOSSES)
-    assert kinds(AnyDirection) >= {"gradient"}
+    assert kinds(AnyDirection) == {*DIRECTIONS, "nesterov"}
+    assert kinds(AnyPolicy) == set(NUMBERS)
+
+
+# Beyond the paper
+
+
+DIRECTIONS = {"gradient": Gradient(), "sign": Sign(), "coordinate": Coordinate(), "adam": Adam()}
+NUMBERS = {
+    "constant": {"stepsize": 0.05},
+    "inverse_sqrt": {"stepsize": 0.5},
+    "logarithmic": {"stepsize": 0.5, "horizon": 50},
+    "loss_normalized": {"stepsize": 0.05},
+    "gradient_normalized": {"stepsize": 0.02},
+    "polyak": {"scale": 0.5},
+    "armijo": {"stepsize": 8.0},
+    "loss_based": {"stepsize": 8.0},
+}
+KINDS = {kind.model_fields["name"].default: kind for kind in get_args(get_args(AnyPolicy)[0])}
+
+
+def landscape(model, loss, problem, layers):
+    """Loss and gradient of one run at flat weights, by autograd."""
+
+    def at(w):
+        parts = slow_methods.apart(w, [layer.numpy() for layer in layers])
+        leaves = [torch.tensor(part, requires_grad=True) for part in parts]
+        h = problem.X
+        for layer in leaves if model.head is not None else leaves[:-1]:
+            h = model.activation.value_and_slope(h @ layer.T)[0]
+        last = torch.as_tensor(model.head)[None] if model.head is not None else leaves[-1]
+        q = problem.y * model.output_scale * (h @ last.T)[:, 0]
+        each = torch.nn.functional.softplus(-q) if loss == "logistic" else torch.exp(-q)
+        each.mean().backward()
+        return each.mean().item(), slow_methods.flat([leaf.grad.numpy() for leaf in leaves])
+
+    return at
+
+
+def check(model, direction, policy, numbers, steps=40):
+    problem, weights = setting(model, "logistic")
+    method = Descent(DIRECTIONS[direction], [KINDS[policy](**numbers)] * len(STEPSIZES))
+    found = trained(problem, weights, method, steps)
+    for r in range(len(STEPSIZES)):
+        layers = [w[r] for w in weights]
+        at = landscape(MODELS[model], "logistic", problem, layers)
+        start = slow_methods.flat([layer.numpy() for layer in layers])
+        losses, taken, evaluations = slow_methods.descend(
+            at, start, direction, policy, numbers, steps
+        )
+        row = dict(zip(COLUMNS, found.rows[..., r].T.numpy(), strict=True))
+        np.testing.assert_allclose(row["loss"], np.array(losses)[found.steps], rtol=1e-9)
+        assert row["evaluations"].tolist() == [evaluations[t] for t in found.steps]
+        times = [sum(taken[:t]) for t in found.steps]
+        np.testing.assert_allclose(row["time"], times, rtol=1e-9)
+
+
+@pytest.mark.parametrize("policy", NUMBERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_policy_does_what_is_written(model, policy):
+    check(model, "gradient", policy, NUMBERS[policy])
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_direction_does_what_is_written(model, direction):
+    check(model, direction, "constant", {"stepsize": 0.02})
+
+
+@pytest.mark.parametrize("direction", ["sign", "coordinate"])
+def test_line_searches_go_along_other_directions(direction):
+    check("mlp", direction, "armijo", {"stepsize": 8.0})
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("model", MODELS)
+def test_nesterov_is_the_method_with_two_points(model, restart):
+    problem, weights = setting(model, "logistic")
+    # With restarts, so large that the perceptron's loss increases now and then.
+    eta = {"two_layer": 120.0, "two_layer_both": 20.0, "mlp": 6.0}[model] if restart else 0.5
+    method = Descent(Nesterov(restart=restart), [Constant(stepsize=eta)] * len(STEPSIZES))
+    found, increased = trained(problem, weights, method, 40), []
+    for r in range(len(STEPSIZES)):
+        layers = [w[r] for w in weights]
+        at = landscape(MODELS[model], "logistic", problem, layers)
+        start = slow_methods.flat([layer.numpy() for layer in layers])
+        losses = slow_methods.nesterov(at, start, eta, 40, restart)
+        expected = np.array(losses)[found.steps]
+        np.testing.assert_allclose(found.rows[:, 0, r], expected, rtol=1e-8)
+        increased.append(max(np.diff(losses)) > 0)
+    assert any(increased) or not restart or model != "mlp"
+
+
+gradients = st.lists(st.floats(-5, 5), min_size=6, max_size=6)
+
+
+@given(gradients)
+def test_steepest_descent_is_dual_to_its_norm(values):
+    """<g, u> = ||g||_*^2, and u is the gradient again in the Euclidean norm."""
+    g = torch.tensor(values, dtype=torch.float64)
+    parts = [g[:4].view(1, 2, 2), g[4:].view(1, 1, 2)]
+    for direction, dual in (("sign", 1), ("coordinate", torch.inf), ("gradient", 2)):
+        moves = DIRECTIONS[direction].move(parts, None, {})
+        inner = sum((p * u).sum() for p, u in zip(parts, moves, strict=True))
+        norm = torch.linalg.vector_norm(g, dual)
+        torch.testing.assert_close(inner, norm**2, rtol=1e-12, atol=1e-12)
+    (moved,) = [torch.cat([u.ravel() for u in DIRECTIONS["coordinate"].move(parts, None, {})])]
+    assert (moved != 0).sum() <= 1
+
+
+def test_sign_descent_looks_at_signs_and_the_sum_alone():
+    g = [torch.tensor([[[1.0, -2.0], [3.0, 0.0]]])]
+    rescaled = [torch.tensor([[[3.0, -1.0], [2.0, 0.0]]])]
+    assert torch.equal(Sign().move(g, None, {})[0], Sign().move(rescaled, None, {})[0])
+
+
+methods = st.one_of(
+    st.tuples(st.sampled_from(sorted(DIRECTIONS)), st.just("constant")),
+    st.tuples(st.just("gradient"), st.sampled_from(sorted(NUMBERS))),
+    st.just(("sign", "armijo")),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(methods, st.sampled_from(sorted(MODELS)), st.integers(1, 29), st.integers(0, 2))
+def test_beyond_the_paper_too_neighbours_and_interruptions_change_no_bit(method, model, split, r):
+    direction, policy = method
+    problem, weights = setting(model, "logistic")
+
+    def grid(runs):
+        return Descent(DIRECTIONS[direction], [KINDS[policy](**NUMBERS[policy])] * runs)
+
+    whole = trained(problem, weights, grid(3), 30)
+    one = [w[r : r + 1].clone() for w in weights]
+    begun = trained(problem, one, grid(1), split)
+    rest = trained(problem, one, grid(1), 30, start=begun.state)
+    for step, row in zip(rest.steps[1:], rest.rows[1:], strict=True):
+        expected = whole.rows[whole.steps.index(step), :, r : r + 1]
+        assert torch.equal(row.nan_to_num(-1), expected.nan_to_num(-1)), step
 
 
 # The configuration
@@ -192,6 +336,16 @@ def described(**train) -> Experiment:
             "already",
         ),
         ({"stepsize": [1], "policy": {"name": "newton"}}, "newton"),
+        ({"stepsize": [1], "policy": {"name": "polyak"}}, "the policy polyak has no stepsize"),
+        (
+            {"grid": {"policy.c": [0.1]}, "policy": {"name": "armijo"}},
+            "policy.stepsize: is missing",
+        ),
+        ({"grid": {"policy.c": [2]}, "policy": {"name": "armijo", "stepsize": 1}}, "less than 1"),
+        (
+            {"stepsize": [1], "policy": {"name": "armijo"}, "direction": {"name": "adam"}},
+            "armijo takes steps back, which adam cannot",
+        ),
     ],
 )
 def test_inconsistent_methods_are_one_line(train, message):
@@ -208,3 +362,11 @@ def test_a_grid_may_be_spelled_three_ways():
     assert etas.policies == steps.policies == grid.policies
     assert [e.etas for e in (etas, steps, grid)] == [(1, 2)] * 3
     assert described(policy={"name": "inverse_sqrt", "stepsize": 3}).stepsizes == (3.0,)
+
+
+def test_a_grid_over_another_number_tells_runs_apart_by_their_policy():
+    found = described(policy={"name": "armijo", "stepsize": 2}, grid={"policy.c": [0.1, 0.3]})
+    assert found.stepsizes == found.etas == (None, None)
+    assert [policy.c for policy in found.policies] == [0.1, 0.3]
+    assert len({policy.full_label for policy in found.policies}) == 2
+    assert described(policy={"name": "polyak"}).grid == ("policy", (None,))

@@ -14,8 +14,10 @@ _PUBLIC = {
     **dict.fromkeys(("SiLU", "LeakySiLU", "ReLU", "LeakyReLU"), "method.activations"),
     **dict.fromkeys(("HuberizedReLU", "LeakyHuberizedReLU"), "method.activations"),
     **dict.fromkeys(("Logistic", "Exponential"), "method.losses"),
-    "Gradient": "method.directions",
-    **dict.fromkeys(("Constant", "InverseSqrt"), "method.policies"),
+    **dict.fromkeys(("Gradient", "Sign", "Coordinate", "Adam", "Nesterov"), "method.directions"),
+    **dict.fromkeys(("Constant", "InverseSqrt", "Logarithmic"), "method.policies"),
+    **dict.fromkeys(("LossNormalized", "GradientNormalized", "Polyak"), "method.policies"),
+    **dict.fromkeys(("Armijo", "LossBased"), "method.policies"),
 }
 
 __all__ = sorted(_PUBLIC)

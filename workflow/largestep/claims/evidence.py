@@ -49,7 +49,8 @@ class Run:
 
     @property
     def stepsize(self) -> float:
-        return self.facts["stepsize"]
+        """The effective one; nan where the policy tells runs apart."""
+        return np.nan if self.facts["stepsize"] is None else self.facts["stepsize"]
 
     @property
     def eta(self) -> float | None:
@@ -136,11 +137,13 @@ def diverged_of(
 
 def _all(trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float) -> Iterator[Run]:
     rows = {
-        key: part.set_index("step").sort_index()
-        for key, part in trajectories.groupby(["seed", "stepsize"])
+        (seed, policy, None if np.isnan(step) else step): part.set_index("step").sort_index()
+        for (seed, policy, step), part in trajectories.groupby(
+            ["seed", "policy", "stepsize"], dropna=False
+        )
     }
     for facts in runs.astype(object).where(runs.notna(), None).to_dict("records"):
-        own = rows[facts["seed"], facts["stepsize"]]
+        own = rows[facts["seed"], facts["policy"], facts["stepsize"]]
         if facts["status_step"] is not None:
             own = own[own.index < facts["status_step"]]
         run = Run(facts, own, rho)

@@ -131,8 +131,11 @@ class Experiment(Part):
 
     @property
     def stepsizes(self) -> tuple[float | None, ...]:
-        """The effective stepsizes eta_tilde in that order; None for a policy that has none."""
-        return tuple(getattr(policy, "stepsize", None) for policy in self.policies)
+        """The effective stepsizes eta_tilde in that order; None where the grid is over another
+        number of the policy, or over none, and the policy's name tells runs apart."""
+        if self.grid[0] in ("eta", "stepsize", "policy.stepsize"):
+            return tuple(policy.stepsize for policy in self.policies)
+        return (None,) * len(self.policies)
 
     @property
     def etas(self) -> tuple[float | None, ...]:

@@ -104,8 +104,10 @@ class Train(Part):
         """What the grid is over (eta, stepsize, policy.shrink, ...), and its values."""
         if self.grid is not None:
             return next(iter(self.grid.items()))
+        if "stepsize" not in self.policy.numeric():
+            return "policy", (None,)
         key = "stepsize" if self.eta is None else "eta"
-        return key, getattr(self, key) or (getattr(self.policy, "stepsize", None),)
+        return key, getattr(self, key) or (self.policy.stepsize,)
 
     def policies(self, stepsize_per_eta: int | None) -> tuple[Policy, ...]:
         """The policy of each value of the grid."""

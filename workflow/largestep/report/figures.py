@@ -171,8 +171,9 @@ def _legend_title(scenes: Sequence[Scene]) -> str:
 def _names(scenes: Sequence[Scene]) -> dict[Key, str]:
     """Each curve in the symbol of its grid; of one scene, with what became of its runs."""
     first = scenes[0]
-    given = zip(first.experiment.stepsizes, first.experiment.grid[1], strict=True)
-    names = dict.fromkeys(first.palette, "") | {step: f"{value:g}" for step, value in given}
+    pairs = zip(first.experiment.stepsizes, first.experiment.grid[1], strict=True)
+    given = {step: f"{value:g}" for step, value in pairs if step is not None}
+    names = dict.fromkeys(first.palette, "") | given
     names = {curve: name or str(curve) for curve, name in names.items()}
     if len(scenes) > 1:
         return names

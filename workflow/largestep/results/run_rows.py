@@ -29,7 +29,12 @@ _EXTREMES = (
 
 def identify(name: str, experiment: Experiment, grid: Grid) -> pd.DataFrame:
     """The identifying columns of an experiment's grid, one row per run."""
-    etas = [*experiment.etas] * (len(grid.seeds) // len(experiment.etas))
+    times = len(grid.seeds) // len(experiment.policies)
+    steps, etas = [*experiment.stepsizes] * times, [*experiment.etas] * times
+    labels = [
+        policy.full_label if step is None else policy.label
+        for policy, step in zip(grid.policies, steps, strict=True)
+    ]
     return pd.DataFrame(
         {
             "experiment": name,
@@ -38,9 +43,9 @@ def identify(name: str, experiment: Experiment, grid: Grid) -> pd.DataFrame:
             "activation": grid.model.activation.label,
             "loss_function": grid.loss.label,
             "descent": grid.direction.label,
-            "policy": [policy.label for policy in grid.policies],
+            "policy": labels,
             "seed": grid.seeds,
-            "stepsize": grid.stepsizes,
+            "stepsize": pd.Series(steps, dtype="float64"),
             "eta": etas,
         }
     )

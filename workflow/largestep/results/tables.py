@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
-#: What identifies a run. `stepsize` is the effective one (eta_tilde), null for a policy that has
-#: none; `eta` is null for an MLP; `policy` has the policy's other numbers.
+#: What identifies a run. `stepsize` is the effective one (eta_tilde), null where a grid is over
+#: another number; `policy` then has all of the policy's. `eta` is null for an MLP.
 IDENTITY = {
     "experiment": _text,
     "dataset": _text,
@@ -213,7 +213,7 @@ def _checked(path: Path, keep: Callable[[pa.Table], T]) -> list[T]:
 def with_sharpness(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
     """Rows of TRAJECTORIES with the sharpness that rows of SHARPNESS hold, in the same order."""
     largest = found[found["rank"] == 1].rename(columns={"eigenvalue": "sharpness"})
-    return _filled(trajectories, "sharpness", largest, ["seed", "stepsize", "step"])
+    return _filled(trajectories, "sharpness", largest, ["seed", "policy", "stepsize", "step"])
 
 
 def with_flow(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
@@ -224,7 +224,7 @@ def with_flow(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
 
 def _filled(table: pa.Table, column: str, found: pd.DataFrame, keys: list[str]) -> pa.Table:
     """Rows of TRAJECTORIES with a column taken from `found`; null where it lacks their `keys`."""
-    rows = table.select(["seed", "stepsize", "step"]).to_pandas()
+    rows = table.select(["seed", "policy", "stepsize", "step"]).to_pandas()
     rows["time"] = rows["stepsize"] * rows["step"]
     rows = rows.merge(found[[*keys, column]], how="left", on=keys, validate="m:1")
     place = TRAJECTORIES.get_field_index(column)

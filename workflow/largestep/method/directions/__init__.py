@@ -7,6 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from largestep.method.directions.adam import Adam
+from largestep.method.directions.coordinate import Coordinate
 from largestep.method.directions.gradient import Gradient
+from largestep.method.directions.nesterov import Nesterov
+from largestep.method.directions.sign import Sign
 
-AnyDirection = Annotated[Gradient, Field(discriminator="name")]
+AnyDirection = Annotated[
+    Gradient | Sign | Coordinate | Adam | Nesterov,
+    Field(discriminator="name"),
+]

@@ -7,7 +7,21 @@ from typing import Annotated
 
 from pydantic import Field
 
+from largestep.method.policies.armijo import Armijo, LossBased
 from largestep.method.policies.constant import Constant
 from largestep.method.policies.inverse_sqrt import InverseSqrt
+from largestep.method.policies.logarithmic import Logarithmic
+from largestep.method.policies.normalized import GradientNormalized, LossNormalized
+from largestep.method.policies.polyak import Polyak
 
-AnyPolicy = Annotated[Constant | InverseSqrt, Field(discriminator="name")]
+AnyPolicy = Annotated[
+    Constant
+    | InverseSqrt
+    | Logarithmic
+    | LossNormalized
+    | GradientNormalized
+    | Polyak
+    | Armijo
+    | LossBased,
+    Field(discriminator="name"),
+]

@@ -39,8 +39,16 @@ class Policy(Part):
 
     @property
     def label(self) -> str:
-        """The policy in words, with its parameters but for the stepsize, which has a column."""
-        parameters = self.model_dump(exclude={"name", "stepsize"})
+        """The policy in words, with its numbers but for the stepsize, which has a column."""
+        return self._described({"name", "stepsize"})
+
+    @property
+    def full_label(self) -> str:
+        """The same with the stepsize."""
+        return self._described({"name"})
+
+    def _described(self, but: set[str]) -> str:
+        parameters = self.model_dump(exclude=but, exclude_none=True)
         words = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
         return self.name.replace("_", " ") + (f" ({words})" if words else "")
 

@@ -46,12 +46,10 @@ class Scene:
     @cached_property
     def palette(self) -> dict[Key, colours.Colour | str]:
         """A colour for each curve."""
-        given = self.experiment.grid[1]
-        shades = colours.palette({*self.among, *given})
-        by_stepsize = {
-            step: shades[value]
-            for step, value in zip(self.experiment.stepsizes, given, strict=True)
-        }
+        pairs = zip(self.experiment.stepsizes, self.experiment.grid[1], strict=True)
+        given = {step: value for step, value in pairs if step is not None}
+        shades = colours.palette({*self.among, *given.values()} if given else ())
+        by_stepsize = {step: shades[value] for step, value in given.items()}
         policies = [each for each in key(self.runs).unique() if each not in by_stepsize]
         return by_stepsize | dict(colours.unordered(policies))
 

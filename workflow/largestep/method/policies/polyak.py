@@ -1,0 +1,17 @@
+"""Polyak's stepsize."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from largestep.method.policies.policy import Policy
+
+
+class Polyak(Policy):
+    """eta_t = scale L(w_t) / ||grad L(w_t)||^2, the smallest loss being 0."""
+
+    name: Literal["polyak"] = "polyak"
+    scale: float = Field(1.0, gt=0, description="factor; Polyak's is 1")
+
+    def next(self, point, state):
+        return self.scale * point.loss / point.squared_grad_norm
