@@ -111,7 +111,8 @@ def test_a_dry_run_tells_each_job_once_and_why_and_changes_nothing(rerun):
     lines = process.stdout.splitlines()
     assert process.returncode == 0
     check_lines(lines)
-    assert "Drawing xor: params have changed since last execution" in lines
+    (drawn,) = [line for line in lines if line.startswith("Drawing xor: ")]
+    assert "params have changed since last execution" in drawn, lines
     assert any(line.startswith("Writing the report: ") for line in lines)
     assert jobs(process.stdout) == REDRAWN
     assert "claims hold" not in process.stdout

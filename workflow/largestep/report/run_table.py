@@ -43,8 +43,18 @@ def columns(runs: pd.DataFrame, names: Sequence[str]) -> list[Column]:
             rows["last_increase_step"],
             steps,
         ),
-        ("t_sep", "first step with a training accuracy of 100%", rows["separation_step"], steps),
-        ("s", "first step under Theorem 2.2's threshold", rows["stable_phase_step"], steps),
+        (
+            "interpolation",
+            "first step with a training accuracy of 100%",
+            rows["separation_step"],
+            steps,
+        ),
+        (
+            "transition",
+            "first step under Theorem 2.2's threshold",
+            rows["stable_phase_step"],
+            steps,
+        ),
         ("train", "training accuracy at the last step", rows["final_train_accuracy"], share),
         ("test", "test accuracy at the last step", rows["final_test_accuracy"], share),
     ]
