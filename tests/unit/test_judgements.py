@@ -1,5 +1,4 @@
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_page import CLAIM, FINDING
@@ -76,18 +75,3 @@ def test_the_finding_that_decides_comes_first():
         ("inconclusive", None),
         ("not applicable", None),
     ]
-
-
-@pytest.mark.parametrize(
-    ("source", "origin"),
-    [("paper, Theorem 2.2", "paper"), ("derived, from it", "derived"), ("ours: so", "extension")],
-)
-def test_older_entries_are_read(source, origin):
-    new = ("origin", "decided", "applicable", "violated_variants", "hypotheses", "decides")
-    old = {name: value for name, value in CLAIM.items() if name not in new}
-    old |= {"source": source, "variants": [{"experiment": "wide", "violated": 2}]}
-    found = judgements.current(old)
-    assert (found["origin"], found["verdict"]) == (origin, "holds where decided")
-    assert (found["decided"], found["applicable"]) == (5, 6)
-    assert found["violated_variants"] == ["wide"]
-    assert judgements.current(found) == found

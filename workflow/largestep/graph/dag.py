@@ -51,6 +51,7 @@ class Graph:
         self.config, self.source = config, source
         self.results = f"results/{config.name}"
         self._lock = None
+        self._scales = grids.joined(config)
         self.datasets = {e.dataset.key: e.dataset for e in config.experiments.values()}
 
     @cached_property
@@ -135,38 +136,29 @@ class Graph:
 
     def parts(self, table: str) -> list[str]:
         """The train jobs' files of a table, experiments and seeds in the order configured."""
-        return [
-            f"{self.results}/runs/{name}/seed={job}{PARTS[table]}.parquet"
-            for name, experiment in self.config.experiments.items()
-            for job in experiment.train.jobs
-        ]
+        return self._of_jobs("runs", f"{PARTS[table]}.parquet")
 
     @property
     def sharpness(self) -> list[str]:
         """The sharpness tables, of those experiments that ask for one."""
-        return [
-            f"{self.results}/sharpness/{name}/seed={job}.parquet"
-            for name, experiment in self.config.experiments.items()
-            if experiment.sharpness
-            for job in experiment.train.jobs
-        ]
+        return self._of_jobs("sharpness", ".parquet", lambda experiment: experiment.sharpness)
 
     @property
     def flow(self) -> list[str]:
         """The tables of gradient flow, of those experiments that ask for it."""
-        return [
-            f"{self.results}/flow/{name}/seed={job}.parquet"
-            for name, experiment in self.config.experiments.items()
-            if experiment.flow
-            for job in experiment.train.jobs
-        ]
+        return self._of_jobs("flow", ".parquet", lambda experiment: experiment.flow)
 
     @property
     def snapshots(self) -> list[str]:
         """The weights that train jobs kept."""
+        return self._of_jobs("runs", ".snapshots.safetensors")
+
+    def _of_jobs(self, folder: str, suffix: str, asked=lambda experiment: True) -> list[str]:
+        """A file for each train job of the experiments that ask for it."""
         return [
-            f"{self.results}/runs/{name}/seed={job}.snapshots.safetensors"
+            f"{self.results}/{folder}/{name}/seed={job}{suffix}"
             for name, experiment in self.config.experiments.items()
+            if asked(experiment)
             for job in experiment.train.jobs
         ]
 
@@ -190,7 +182,7 @@ class Graph:
 
     @property
     def facts(self) -> list[str]:
-        return [f"results/data/{key}.json" for key in self.datasets]
+        return [Path(file).with_suffix(".json").as_posix() for file in self.data]
 
     @property
     def targets(self) -> list[str]:
@@ -317,10 +309,6 @@ class Graph:
         """For each experiment shown: the stepsizes among which its own get their colours."""
         shown = self.config.only(wildcards.figure).experiments
         return json.dumps({name: self._scales[name] for name in shown})
-
-    @cached_property
-    def _scales(self) -> dict[str, list[float]]:
-        return grids.joined(self.config)
 
     def figure_words(self, wildcards) -> dict[str, Any]:
         """For the caption in Snakemake's own report, which takes it for reStructuredText."""

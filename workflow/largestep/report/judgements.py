@@ -50,28 +50,6 @@ class Bar(NamedTuple):
     right_to: float
 
 
-def current(claim: Claim) -> Claim:
-    """An entry of an older claims.json in today's fields. Goes when no such file is made."""
-    if "origin" in claim:
-        return claim
-    counts = Counter()
-    for runs in claim["runs"]:
-        counts.update({name: n for name, n in runs.items() if name != "experiment"})
-    decided, open_ones = counts["holds"] + counts["violated"], counts["inconclusive"]
-    partly = claim["verdict"] == "holds" and open_ones
-    first = claim["source"].partition(",")[0]
-    return {
-        **claim,
-        "verdict": "holds where decided" if partly else claim["verdict"],
-        "origin": first if first in ("paper", "derived") else "extension",
-        "decided": decided,
-        "applicable": decided + open_ones,
-        "violated_variants": [v["experiment"] for v in claim["variants"] if v.get("violated")],
-        "hypotheses": [],
-        "decides": claim["reason"] if claim["verdict"] == "inconclusive" else None,
-    }
-
-
 def counts(claims: Iterable[Claim]) -> dict[str, int]:
     """How many claims have which verdict, in the order of VERDICTS; without those that none has."""
     found = Counter(claim["verdict"] for claim in claims)

@@ -36,7 +36,6 @@ _QUANTITIES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
 def markdown(contents: Contents) -> str:
     """The page, with a line for each claim, and for each experiment its table of stepsizes."""
     config, runs = contents.config, contents.runs
-    claims = [judgements.current(claim) for claim in contents.claims]
     shown = {name: e for name, e in config.experiments.items() if not e.variant_of}
     return template("summary.md", autoescape=False).render(
         contents=contents,
@@ -48,9 +47,9 @@ def markdown(contents: Contents) -> str:
             c for image in contents.figures.values() for c in inline_svg.captions(image.svg)
         ),
         tables={name: table(e, runs[runs["experiment"] == name]) for name, e in shown.items()},
-        claims=claims,
-        found={name: judgements.judged(claims, "runs", name) for name in shown},
-        summary=judgements.summary(claims),
+        claims=contents.claims,
+        found={name: judgements.judged(contents.claims, "runs", name) for name in shown},
+        summary=judgements.summary(contents.claims),
         outcomes={
             name: outcome.sentences(e, runs[runs["experiment"] == name])
             for name, e in shown.items()

@@ -28,7 +28,7 @@ _HEAVIEST = 1_500_000  # characters of a figure's panels; a heavier one is shown
 
 def html(contents: Contents) -> str:
     """The page; it asks for nothing from outside and opens from disk."""
-    config, claims = contents.config, [judgements.current(claim) for claim in contents.claims]
+    config, claims = contents.config, contents.claims
     names = in_order(config)
     runs = dict(list(contents.runs.groupby("experiment", sort=False)))
     own = [name for name in names if not config.experiments[name].variant_of]
