@@ -83,6 +83,7 @@ def ideal(of: Experiment, data: Samples, stepsize: float, seed: int = 0) -> tupl
     }
     facts = {
         "seed": seed,
+        "policy": "constant",
         "stepsize": stepsize,
         "eta": stepsize / of.model.stepsize_per_eta if of.model.stepsize_per_eta else None,
         "dtype": "float64",
@@ -115,7 +116,8 @@ def frames(
             if change:
                 change(facts, columns)
             runs.append(facts)
-            rows.append(pd.DataFrame(columns).assign(seed=seed, stepsize=stepsize))
+            own = {"seed": seed, "policy": "constant", "stepsize": stepsize}
+            rows.append(pd.DataFrame(columns).assign(**own))
     return pd.concat(rows), pd.DataFrame(runs)
 
 
