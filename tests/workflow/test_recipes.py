@@ -59,7 +59,10 @@ def test_recipes_work_and_nothing_that_was_trained_runs_again(extended):
         }
     }
     extended.configure()
-    extended.ran()
+    process = extended.run("--cores", "2")
+    assert process.returncode == 0, process.stdout
+    for part in ("algebraic", "squared_logistic"):
+        assert process.stdout.count(f"{part}: has no compiled code") == 1
     runs = pd.read_parquet(extended.results / "metrics/runs.parquet")
     assert set(runs["loss_function"]) == {"squared logistic"}
     assert set(runs["descent"]) == {"heavy ball (beta = 0.5)"}

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import sys
 from pathlib import Path
 
 import torch
@@ -27,6 +28,9 @@ def run(arguments: argparse.Namespace) -> None:
     experiment = Experiment.model_validate_json(arguments.spec)
     data, device = samples.read(arguments.data), choose_device(arguments.device)
     grid = Grid.of(experiment, data, arguments.seeds, device, arguments.threads)
+    for part in (grid.model.activation, grid.loss):
+        if grid.model.head is not None and part.scalar() is None:
+            print(f"{part.name}: has no compiled code, the library trains it", file=sys.stderr)
     keys = grid.keys(hashlib.sha256(arguments.data.read_bytes()).hexdigest())
     progress = Progress(arguments.log, grid.steps)
     runs = train_grid(grid, keys, Store(arguments.store), progress)
