@@ -28,9 +28,6 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_no_plain_data_is_refused(tmp_path, case):
-    def given(file):
-        plain.check_command_line(["-n", "--configfile", str(file)])
-
     content, expected = REFUSED[case]
     path = tmp_path / "c.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -53,6 +50,9 @@ def test_what_is_no_file_is_refused(tmp_path):
         plain.check(tmp_path)
 
 
-@pytest.mark.parametrize("line", [["-n"], ["--configfile"], ["--configfile", "nowhere"]])
+OTHERS = [["-n"], ["--configfile"], ["--configfile", "nowhere"], ["--config", "name=a"]]
+
+
+@pytest.mark.parametrize("line", OTHERS)
 def test_other_command_lines_are_snakemakes_business(line):
     plain.check_command_line(line)

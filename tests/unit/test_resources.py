@@ -76,47 +76,38 @@ def test_a_larger_grid_never_asks_for_less(n, d, m, runs, steps, deep, grown):
     ids=["xor", "gram", "mlp by gram", "direct", "mlp"],
 )
 def test_real_jobs_fit_into_what_they_ask_for(tmp_path, found):
-    python = [sys.executable, "-m"]
     data = tmp_path / "data.safetensors"
-    facts = ["--out", data, "--facts", tmp_path / "data.json"]
-    dataset = ["--spec", reading.to_json(found.dataset), "--root", ROOT, *facts]
-    subprocess.run([*python, "largestep.stages.dataset", *dataset], check=True)
-    tables = ("rows", "runs", "neurons", "snapshots")
-    outputs = [f"--{name}={tmp_path / name}" for name in tables]
-    train = [
-        "--experiment",
-        "a",
-        "--spec",
-        reading.to_json(found),
-        "--seeds",
-        "0",
-        "--device",
-        "cpu",
-    ]
-    store = ["--data", data, "--store", tmp_path / "store", *outputs]
-    job = [*python, "largestep.stages.train", *train, *store]
-    seconds, peak = measured([str(word) for word in job])
+    dataset = ["--spec", reading.to_json(found.dataset), "--root", ROOT, "--out", data]
+    measured("dataset", *dataset, "--facts", tmp_path / "data.json")
+    train = ["--experiment", "a", "--spec", reading.to_json(found), "--seeds", 0, "--device", "cpu"]
+    tables = [f"--{name}={tmp_path / name}" for name in ("rows", "runs", "neurons", "snapshots")]
+    seconds, peak = measured(
+        "train", *train, "--data", data, "--store", tmp_path / "store", *tables
+    )
     asked = resources.memory(shape(found))
     assert 1.1 * (peak + 2 * 105) < asked < 5 * peak
     assert seconds < 60 * resources.minutes(shape(found))
 
 
-def measured(command: list[str]) -> tuple[float, float]:
-    """Processor time in seconds and peak memory in MiB of a command.
+def measured(stage: str, *arguments: object) -> tuple[float, float]:
+    """Processor time in seconds and peak memory in MiB of a stage's process.
 
-    A small process of its own starts it: the peak of a process counts the memory of the one that
-    it was forked from, here pytest's.
+    The kernel's own peak of a process counts the memory of the one that it was forked from, here
+    pytest's; VmHWM begins anew with the program.
     """
-    code = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    code = r"""
+import re, runpy, sys, time
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+peak = re.search(r"VmHWM:\s+(\d+) kB", open("/proc/self/status").read())[1]
+print(time.process_time(), int(peak) / 1024)
 """
     process = subprocess.run(
-        [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code, f"largestep.stages.{stage}", *map(str, arguments)],
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    seconds, peak = map(float, process.stdout.split())
+    seconds, peak = map(float, process.stdout.split()[-2:])
     return seconds, peak
 
 

@@ -41,7 +41,7 @@ def check(path: Path) -> None:
 
 def check_command_line(arguments: Sequence[str]) -> None:
     """`check` of the files that a command line of Snakemake gives as --configfile."""
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--configfile", "--configfiles", type=Path, nargs="+", action="extend")
     try:
         given, _ = parser.parse_known_args(arguments)
