@@ -48,7 +48,11 @@ def lengthen(project) -> None:
     """A configuration of some seconds of training, so that there is something to kill."""
     project.content["experiments"] = {"digits": project.content["experiments"]["digits"]}
     project.content["experiments"]["digits"]["train"]["steps"] = 3000
+    project.content["experiments"]["digits"]["flow"] = {"evaluations": 1000}
     project.configure()
+
+
+ALONE = ("stages", "snakemake")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +64,9 @@ def undisturbed(tmp_path_factory):
     return project, time.monotonic() - begun
 
 
-@pytest.mark.parametrize("whom", ["stages", "snakemake", "both"])
+@pytest.mark.parametrize(
+    "whom", [*(pytest.param(w, marks=pytest.mark.slow) for w in ALONE), "both"]
+)
 def test_killed_at_a_random_moment(project, undisturbed, whom):
     check_killed(project, undisturbed, whom, random.Random(whom).random())
 
