@@ -83,6 +83,7 @@ def ideal(of: Experiment, data: Samples, stepsize: float, seed: int = 0) -> tupl
     }
     facts = {
         "seed": seed,
+        "descent": "gradient",
         "policy": "constant",
         "stepsize": stepsize,
         "eta": stepsize / of.model.stepsize_per_eta if of.model.stepsize_per_eta else None,
@@ -116,7 +117,7 @@ def frames(
             if change:
                 change(facts, columns)
             runs.append(facts)
-            own = {"seed": seed, "policy": "constant", "stepsize": stepsize}
+            own = {key: facts[key] for key in ("seed", "descent", "policy", "stepsize")}
             rows.append(pd.DataFrame(columns).assign(**own))
     return pd.concat(rows), pd.DataFrame(runs)
 

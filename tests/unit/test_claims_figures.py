@@ -19,7 +19,9 @@ THEORY = [name for name in PANELS if name.startswith("theory_")]
 
 
 def scene(of, change=None, seeds=(0,)) -> Scene:
-    trajectories, runs = (each.assign(policy="constant") for each in frames(of, change, seeds))
+    trajectories, runs = (
+        each.assign(descent="gradient", policy="constant") for each in frames(of, change, seeds)
+    )
     runs = runs.astype({"stable_phase_step": float})
     return Scene(of, trajectories.reset_index(drop=True), runs)
 

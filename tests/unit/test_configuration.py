@@ -244,3 +244,43 @@ def test_mistakes_in_variants_and_comparisons_are_one_line(parts, message):
     with pytest.raises(UserError, match=message) as error:
         reading.parse(family(**parts), "test")
     assert "\n" not in str(error.value)
+
+
+def methods(*given: dict, **others) -> dict:
+    """An experiment with several methods."""
+    train = {"methods": list(given), "seeds": [0], "steps": 5, **others}
+    return {"dataset": {"source": "xor"}, "model": DEMO["experiments"]["fig2_xor"]["model"]} | {
+        "train": train
+    }
+
+
+SIGN = {"direction": {"name": "sign"}, "stepsize": [0.1]}
+ARMIJO = {"policy": {"name": "armijo"}, "eta": [1, 2]}
+POLYAK = {"policy": {"name": "polyak"}}
+
+
+def test_several_methods_are_experiments_with_one_each():
+    experiment = Experiment.model_validate(methods(SIGN, ARMIJO, POLYAK))
+    assert [each.train.direction.name for each in experiment.apart] == ["sign"] + 2 * ["gradient"]
+    assert experiment.stepsizes == (0.1, 20, 40, None)
+    assert experiment.policies == sum((each.policies for each in experiment.apart), ())
+    assert experiment.etas == (0.1 / 20, 1, 2, None)
+    assert not experiment.train.papers
+    assert Experiment.model_validate_json(reading.to_json(experiment)) == experiment
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        (methods(SIGN, ARMIJO, eta=[1]), "train.eta: belongs to each of methods"),
+        (methods(SIGN, ARMIJO, direction={"name": "sign"}), "train.direction: belongs to each"),
+        (methods(SIGN), "train.methods: must have 2 or more entries"),
+        (methods(SIGN, SIGN), "train.methods[1]: has a run that an earlier method has as well"),
+        (methods(SIGN, {"eta": [2], "stepsize": [1]}), "train.methods[1].stepsize: give exactly"),
+        (methods(SIGN, POLYAK | {"eta": [1]}), "train.methods[1].eta: the policy polyak has no"),
+        (methods(SIGN, {"steps": 3, "eta": [1]}), "train.methods[1].steps: is not a known key"),
+    ],
+)
+def test_mistakes_in_several_methods_are_one_line(train, said):
+    content = {"name": "a", "experiments": {"e": train}}
+    assert mistake(content).startswith(f"my.yaml: experiments.e.{said}")

@@ -53,7 +53,7 @@ def test_sharpness_goes_to_its_row_whatever_the_order():
     rows = table(20)
     found = pd.DataFrame({"seed": [4, 7, 4, 19], "step": [4, 7, 4, 19], "rank": [1, 1, 2, 1]})
     found = found.assign(stepsize=np.sin(found["step"]), eigenvalue=[0.5, np.nan, 9, 0.25])
-    found["policy"] = rows["policy"][0].as_py()
+    found["policy"] = found["descent"] = rows["policy"][0].as_py()
     filled = tables.with_sharpness(rows, found.sample(frac=1, random_state=0))
     assert filled.schema == rows.schema
     expected = [{4: 0.5, 19: 0.25}.get(step) for step in range(20)]

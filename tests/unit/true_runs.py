@@ -105,6 +105,7 @@ def _facts(stepsize, eta, level, loss, margin, norm, slope, n, kappa) -> dict:
     below, right = np.flatnonzero(loss <= level), np.flatnonzero(margin > 0)
     facts = {
         "seed": 0,
+        "descent": "gradient",
         "policy": "constant",
         "stepsize": stepsize,
         "eta": eta,

@@ -39,8 +39,11 @@ def train(
     dataset.check(root)
     found = dataset.load(root)
     data = (found.X, found.y, found.X_test, found.y_test)
-    grid = Grid.of(experiment, data, seeds, choose_device(device), torch.get_num_threads())
-    keys = [str(run) for run in range(len(grid.seeds))]
-    with tempfile.TemporaryDirectory() as folder:
-        runs = train_grid(grid, keys, Store(Path(folder)))
-    return run_rows.trajectories(run_rows.identify("interactive", experiment, grid), runs)
+    found = []
+    for single in experiment.apart:
+        grid = Grid.of(single, data, seeds, choose_device(device), torch.get_num_threads())
+        keys = [str(run) for run in range(len(grid.seeds))]
+        with tempfile.TemporaryDirectory() as folder:
+            runs = train_grid(grid, keys, Store(Path(folder)))
+        found.append(run_rows.trajectories(run_rows.identify("interactive", single, grid), runs))
+    return pd.concat(found, ignore_index=True)

@@ -3,6 +3,7 @@ rule metrics:
         parts=lambda wildcards: graph.parts(wildcards.table),
         sharpness=lambda wildcards: graph.sharpness if wildcards.table == "trajectories" else [],
         flow=lambda wildcards: graph.flow if wildcards.table == "trajectories" else [],
+        geometry=lambda wildcards: graph.geometry if wildcards.table == "trajectories" else [],
     output:
         f"{graph.results}/metrics/{{table}}.parquet",
     log:
@@ -20,5 +21,6 @@ rule metrics:
         "Joining {wildcards.table}"
     shell:
         "python -m largestep.stages.metrics --table {wildcards.table}"
-        " @<(printf '%s\\n' --parts {input.parts:q} --sharpness {input.sharpness:q} --flow {input.flow:q})"
+        " @<(printf '%s\\n' --parts {input.parts:q} --sharpness {input.sharpness:q} --flow {input.flow:q}"
+        " --geometry {input.geometry:q})"
         " --out {output:q} --code {params.code} --log {log:q}"

@@ -15,6 +15,9 @@ from largestep.theory.hard_margin import hard_margin
 #: An octave from here on has 16 recorded steps or more, so that it shows oscillations.
 _SHORTEST_CALM = 16
 
+#: What tells the runs of an experiment apart.
+_WHICH = ["seed", "descent", "policy", "stepsize"]
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -137,13 +140,11 @@ def diverged_of(
 
 def _all(trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float) -> Iterator[Run]:
     rows = {
-        (seed, policy, None if np.isnan(step) else step): part.set_index("step").sort_index()
-        for (seed, policy, step), part in trajectories.groupby(
-            ["seed", "policy", "stepsize"], dropna=False
-        )
+        (*which, None if np.isnan(stepsize) else stepsize): part.set_index("step").sort_index()
+        for (*which, stepsize), part in trajectories.groupby(_WHICH, dropna=False)
     }
     for facts in runs.astype(object).where(runs.notna(), None).to_dict("records"):
-        own = rows[facts["seed"], facts["policy"], facts["stepsize"]]
+        own = rows[tuple(facts[column] for column in _WHICH)]
         if facts["status_step"] is not None:
             own = own[own.index < facts["status_step"]]
         run = Run(facts, own, rho)

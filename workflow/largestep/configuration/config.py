@@ -62,7 +62,8 @@ class Config(Part):
                 raise ValueError(f"{place}.experiments: {unknown[0]} is not an experiment")
             compared = [self.experiments[each] for each in comparison.experiments]
             for other, experiment in zip(comparison.experiments, compared, strict=True):
-                if experiment.grid != compared[0].grid:
+                grids = [(e.grid, e.train.methods) for e in (experiment, compared[0])]
+                if grids[0] != grids[1]:
                     raise ValueError(f"{place}.experiments: {other} has other stepsizes")
                 if lack := experiment.lack(comparison.panels):
                     raise ValueError(f"{place}.panels: {lack} (experiment {other})")

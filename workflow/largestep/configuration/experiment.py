@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from largestep.common.part import Part
+from largestep.configuration.method import Method
 from largestep.configuration.panels import PANELS
 from largestep.configuration.train import Train
 from largestep.data import AnyDataset
@@ -80,6 +81,9 @@ class Experiment(Part):
     flow: Flow | None = Field(
         None, description="`{}` computes gradient flow from the same weights, with the defaults"
     )
+    geometry: bool = Field(
+        False, description="margins in three norms and the distance to a KKT point, likewise"
+    )
     figure: Figure = Field(Figure(), description="how to draw it, and what it shows")
     variant_of: Name | None = Field(
         None,
@@ -89,16 +93,26 @@ class Experiment(Part):
 
     @model_validator(mode="after")
     def _consistent(self):
-        if self.train.eta is not None and self.model.stepsize_per_eta is None:
-            raise ValueError("train.eta: only a two_layer model has eta; give stepsize")
+        known = set()
+        for place, method in self._methods:
+            if method.eta is not None and self.model.stepsize_per_eta is None:
+                raise ValueError(f"{place}.eta: only a two_layer model has eta; give stepsize")
+            for policy in method.policies(self.model.stepsize_per_eta):
+                if (run := repr((method.direction, policy))) in known:
+                    raise ValueError(f"{place}: has a run that an earlier method has as well")
+                known.add(run)
+        labels = [method.label for _, method in self._methods]
+        if len(set(labels)) < len(labels):
+            raise ValueError("train.methods: two differ in the numbers of their grid alone")
         if self.train.record.neurons and self.model.head is None:
             raise ValueError("train.record.neurons: only a two_layer model has neuron margins")
-        if self.flow is not None and not (
-            self.train.direction.plain and self.train.policy.constant
+        if self.flow is not None and not all(
+            method.direction.plain and method.policy.constant for _, method in self._methods
         ):
             raise ValueError("flow: is the limit of gradient descent with constant stepsizes alone")
-        if self.sharpness is not None and not self.train.record.snapshots:
-            raise ValueError("sharpness: needs train.record.snapshots (got 0)")
+        for key in ("sharpness", "geometry"):
+            if getattr(self, key) and not self.train.record.snapshots:
+                raise ValueError(f"{key}: needs train.record.snapshots (got 0)")
         if lack := self.lack(self.figure.panels):
             raise ValueError(f"figure.panels: {lack}")
         return self
@@ -120,22 +134,47 @@ class Experiment(Part):
         return None
 
     @property
+    def _methods(self) -> list[tuple[str, Method]]:
+        """Each method, and its key."""
+        if self.train.methods is None:
+            return [("train", self.train)]
+        return [(f"train.methods[{k}]", each) for k, each in enumerate(self.train.methods)]
+
+    @property
+    def apart(self) -> tuple["Experiment", ...]:
+        """The same experiment for each of its methods alone."""
+        if self.train.methods is None:
+            return (self,)
+        whole = self.model_dump()
+        return tuple(
+            Experiment.model_validate(whole | {"train": train.model_dump()})
+            for train in self.train.apart
+        )
+
+    @property
     def grid(self) -> tuple[str, tuple[float | None, ...]]:
-        """The grid as it is given: its key (eta, stepsize, policy.shrink, ...) and its values."""
+        """The grid as it is given: its key (eta, stepsize, policy.shrink, ...) and its values;
+        of several methods, which have a grid each, no value for every run."""
+        if self.train.methods is not None:
+            return "methods", (None,) * len(self.policies)
         return self.train.values
 
     @cached_property
     def policies(self) -> tuple[Policy, ...]:
         """The policy of every run of a seed, in the order configured."""
-        return self.train.policies(self.model.stepsize_per_eta)
+        factor = self.model.stepsize_per_eta
+        return tuple(policy for _, method in self._methods for policy in method.policies(factor))
 
     @property
     def stepsizes(self) -> tuple[float | None, ...]:
         """The effective stepsizes eta_tilde in that order; None where the grid is over another
         number of the policy, or over none, and the policy's name tells runs apart."""
-        if self.grid[0] in ("eta", "stepsize", "policy.stepsize"):
-            return tuple(policy.stepsize for policy in self.policies)
-        return (None,) * len(self.policies)
+        found: list[float | None] = []
+        for _, method in self._methods:
+            policies = method.policies(self.model.stepsize_per_eta)
+            by_stepsize = method.values[0] in ("eta", "stepsize", "policy.stepsize")
+            found += [policy.stepsize if by_stepsize else None for policy in policies]
+        return tuple(found)
 
     @property
     def etas(self) -> tuple[float | None, ...]:

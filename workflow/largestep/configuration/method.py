@@ -3,6 +3,7 @@
 The loss belongs to the experiment: all its methods descend on one landscape.
 """
 
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
@@ -88,6 +89,15 @@ class Method(Part):
         key = "stepsize" if self.eta is None else "eta"
         return key, getattr(self, key) or (self.policy.stepsize,)
 
+    @property
+    def label(self) -> str:
+        """The method in a few words: what is not the default, without the numbers of its grid."""
+        key = self.values[0].removeprefix("policy.")
+        direction, policy = _words(self.direction), _words(self.policy, {"stepsize", key})
+        if self.policy.constant:
+            return "gradient descent" if self.direction.plain else direction
+        return policy if self.direction.plain else f"{direction}, {policy}"
+
     def policies(self, stepsize_per_eta: int | None) -> tuple[Policy, ...]:
         """The policy of each value of the grid."""
         key, values = self.values
@@ -97,6 +107,15 @@ class Method(Part):
         if name not in self.policy.numeric():
             return (self.policy,)
         return tuple(self.policy.model_copy(update={name: value}) for value in values)
+
+
+def _words(part: Part, but: Collection[str] = ()) -> str:
+    given = [
+        f"{key} = {value:g}"
+        for key, value in part
+        if key not in {"name", *but} and value != type(part).model_fields[key].default
+    ]
+    return part.name.replace("_", " ") + (f" ({', '.join(given)})" if given else "")
 
 
 def differ(key: str, values: tuple) -> None:

@@ -30,9 +30,15 @@ class Record(Part):
 class Train(Method):
     """Full-batch descent over a grid, once per seed.
 
-    Exactly one of eta, stepsize and grid; a policy that has its numbers needs none of them.
+    Exactly one of eta, stepsize and grid, and a policy that has its numbers needs none of them; or
+    `methods`, each with a direction, a policy and a grid of its own.
     """
 
+    methods: (
+        Annotated[tuple[Method, ...], Field(strict=False, min_length=2, max_length=64)] | None
+    ) = Field(
+        None, description="several side by side; figures show the best run of each one's grid"
+    )
     loss: AnyLoss = Field(Logistic(), description="by its name")
     seeds: Seeds = Field(description="seeds of the initial weights")
     seeds_per_job: int = Field(1, ge=1, le=20_000, description="seeds trained in one batch")
@@ -42,13 +48,27 @@ class Train(Method):
     record: Record = Field(Record(), description="what else to keep")
 
     def check(self) -> None:
-        super().check()
         differ("seeds", self.seeds)
+        if self.methods is None:
+            super().check()
+            return
+        own = Method.model_fields
+        given = [key for key in own if getattr(self, key) != own[key].default]
+        if given:
+            raise ValueError(f"{given[0]}: belongs to each of methods, not beside them")
+
+    @property
+    def apart(self) -> tuple["Train", ...]:
+        """The same for each of the methods alone."""
+        whole = self.model_dump()
+        methods = [method.model_dump() for method in self.methods or ()]
+        alone = [Train.model_validate(whole | {"methods": None} | method) for method in methods]
+        return tuple(alone) or (self,)
 
     @property
     def papers(self) -> bool:
         """Whether this is the paper's method: constant-stepsize gradient descent, logistic loss."""
-        return is_papers(self.loss, self.direction, self.policy)
+        return not self.methods and is_papers(self.loss, self.direction, self.policy)
 
     @cached_property
     def jobs(self) -> dict[str, tuple[int, ...]]:

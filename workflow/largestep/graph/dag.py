@@ -149,6 +149,11 @@ class Graph:
         return self._of_jobs("flow", ".parquet", lambda experiment: experiment.flow)
 
     @property
+    def geometry(self) -> list[str]:
+        """The tables of norms and KKT conditions, of those experiments that ask for one."""
+        return self._of_jobs("geometry", ".parquet", lambda experiment: experiment.geometry)
+
+    @property
     def snapshots(self) -> list[str]:
         """The weights that train jobs kept."""
         return self._of_jobs("runs", ".snapshots.safetensors")
@@ -191,8 +196,8 @@ class Graph:
         claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
         reports = [f"{self.results}/report.{kind}" for kind in ("html", "md", "pdf")]
         ends = [*claims, *self.figures(*FORMATS), *reports]
-        middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.metrics]
-        return [*self.data, *self.facts, *middle, *ends]
+        middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.geometry]
+        return [*self.data, *self.facts, *middle, *self.metrics, *ends]
 
     # Parameters
 
@@ -231,18 +236,24 @@ class Graph:
 
     def train_spec(self, wildcards) -> str:
         """All that training depends on: not the figure, not the seeds of other jobs."""
-        return self._job_spec(wildcards, sharpness=None, flow=None)
+        return self._job_spec(wildcards)
 
     def sharpness_spec(self, wildcards) -> str:
-        return self._job_spec(wildcards, flow=None)
+        return self._job_spec(wildcards, "sharpness")
 
     def flow_spec(self, wildcards) -> str:
-        return self._job_spec(wildcards, sharpness=None)
+        return self._job_spec(wildcards, "flow")
 
-    def _job_spec(self, wildcards, **others) -> str:
+    def geometry_spec(self, wildcards) -> str:
+        return self._job_spec(wildcards, "geometry")
+
+    def _job_spec(self, wildcards, *asked: str) -> str:
+        """The experiment for the seeds of one job, without what later stages compute, but one."""
         experiment = self.experiment(wildcards)
         own = experiment.train.model_copy(update={"seeds": self.seeds(wildcards)})
-        changes = {"train": own, "figure": Figure(), "variant_of": None, **others}
+        later = {"sharpness": None, "flow": None, "geometry": False}
+        changes = {key: value for key, value in later.items() if key not in asked}
+        changes |= {"train": own, "figure": Figure(), "variant_of": None}
         return reading.to_json(experiment.model_copy(update=changes))
 
     def seeds(self, wildcards) -> tuple[int, ...]:

@@ -231,8 +231,12 @@ def _left(graph: Graph, name: str, store: Store) -> dict[str, list[int]]:
         return left
     device = choose_device(graph.config.device_of(name))
     for job, seeds in settings.jobs.items():
-        grid = Grid.of(experiment, data, seeds, device, graph.config.threads)
-        for place, key in enumerate(grid.keys(digest)):
+        grids = [
+            Grid.of(method, data, seeds, device, graph.config.threads)
+            for method in experiment.apart
+        ]
+        keys = [key for grid in grids for key in grid.keys(digest)]
+        for place, key in enumerate(keys):
             if run := store.find(key, settings.steps):
                 left[job][place] -= run.last
     return left

@@ -98,14 +98,19 @@ class Shape:
         device: str,
         threads: int,
     ) -> "Shape":
-        """The grid of one job that trains `seeds` seeds. samples: the data set's `shape`."""
+        """The grid of one job that trains `seeds` seeds. samples: the data set's `shape`.
+
+        Of several methods, all runs, as if by the one whose direction takes most.
+        """
         train = experiment.train
+        factor = experiment.model.stepsize_per_eta
+        method = min(train.methods or (train,), key=lambda method: method.direction.plain)
         n, d, tests = samples
         return cls(
             experiment.model,
             train.loss,
-            train.direction,
-            experiment.policies[0],
+            method.direction,
+            method.policies(factor)[0],
             n,
             d,
             tests,

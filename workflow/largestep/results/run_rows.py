@@ -5,6 +5,7 @@ import pandas as pd
 
 from largestep.configuration.experiment import Experiment
 from largestep.engine.training import COLUMNS
+from largestep.results import tables
 from largestep.results.store import Run
 from largestep.results.train_job import Grid
 
@@ -58,7 +59,8 @@ def trajectories(identity: pd.DataFrame, runs: list[Run]) -> pd.DataFrame:
     for column, values in zip(COLUMNS, np.concatenate([run.rows for run in runs]).T, strict=True):
         frame[column] = values
     _drop_beyond_divergence(frame, "loss", "train_accuracy", "test_accuracy")
-    return frame.assign(sharpness=np.nan, flow_loss=np.nan)
+    later = ("sharpness", "flow_loss", *tables.GEOMETRIC)
+    return frame.assign(**dict.fromkeys(later, np.nan))
 
 
 def summaries(identity: pd.DataFrame, grid: Grid, keys: list[str], runs: list[Run]) -> pd.DataFrame:

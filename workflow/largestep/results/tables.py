@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +36,20 @@ IDENTITY = {
     "eta": _float,
 }
 
+#: Of these, what tells the runs of an experiment apart.
+_WHICH = ["seed", "descent", "policy", "stepsize"]
+
+#: What `engine.geometry` finds at kept weights.
+GEOMETRIC = (
+    "slackness",  # complementary slackness: mean of q_i / min q - 1, weighted by -l'(q_i)
+    "pull",  # <-grad L, w>
+    "norm_l1",  # of the weights
+    "norm_linf",
+    "grad_norm_l1",  # of grad L
+    "grad_norm_linf",
+    "next_loss",  # after one more step; null where the step depends on more than the weights
+)
+
 #: One row per run and recorded step; row `step` = t is the state after t updates.
 TRAJECTORIES = pa.schema(
     IDENTITY
@@ -58,6 +72,7 @@ TRAJECTORIES = pa.schema(
         "evaluations": _float,  # of gradients and losses so far
         "sharpness": _float,  # largest eigenvalue of the loss's Hessian; null where not computed
         "flow_loss": _float,  # gradient flow's, at time stepsize * step; null where not computed
+        **dict.fromkeys(GEOMETRIC, _float),  # null where not computed
     }
 )
 
@@ -128,6 +143,10 @@ FLOW = pa.schema(
         "evaluations": _int,  # gradients that it took to get there
     }
 )
+
+
+#: One row per run and kept weights.
+GEOMETRY = pa.schema(IDENTITY | {"step": _int} | dict.fromkeys(GEOMETRIC, _float))
 
 
 def write(frame: pd.DataFrame, schema: pa.Schema, path: Path) -> None:
@@ -213,23 +232,32 @@ def _checked(path: Path, keep: Callable[[pa.Table], T]) -> list[T]:
 def with_sharpness(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
     """Rows of TRAJECTORIES with the sharpness that rows of SHARPNESS hold, in the same order."""
     largest = found[found["rank"] == 1].rename(columns={"eigenvalue": "sharpness"})
-    return _filled(trajectories, "sharpness", largest, ["seed", "policy", "stepsize", "step"])
+    return _filled(trajectories, ["sharpness"], largest, [*_WHICH, "step"])
+
+
+def with_geometry(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
+    """Rows of TRAJECTORIES with what rows of GEOMETRY hold, in the same order."""
+    return _filled(trajectories, GEOMETRIC, found, [*_WHICH, "step"])
 
 
 def with_flow(trajectories: pa.Table, found: pd.DataFrame) -> pa.Table:
     """Rows of TRAJECTORIES with the loss that rows of FLOW hold for their time, in their order."""
     flow_loss = found.rename(columns={"loss": "flow_loss"})
-    return _filled(trajectories, "flow_loss", flow_loss, ["seed", "time"])
+    return _filled(trajectories, ["flow_loss"], flow_loss, ["seed", "time"])
 
 
-def _filled(table: pa.Table, column: str, found: pd.DataFrame, keys: list[str]) -> pa.Table:
-    """Rows of TRAJECTORIES with a column taken from `found`; null where it lacks their `keys`."""
-    rows = table.select(["seed", "policy", "stepsize", "step"]).to_pandas()
+def _filled(
+    table: pa.Table, columns: Sequence[str], found: pd.DataFrame, keys: list[str]
+) -> pa.Table:
+    """Rows of TRAJECTORIES with columns taken from `found`; null where it lacks their `keys`."""
+    rows = table.select([*_WHICH, "step"]).to_pandas()
     rows["time"] = rows["stepsize"] * rows["step"]
-    rows = rows.merge(found[[*keys, column]], how="left", on=keys, validate="m:1")
-    place = TRAJECTORIES.get_field_index(column)
-    values = pa.array(rows[column], _float, from_pandas=True)
-    return table.set_column(place, TRAJECTORIES.field(place), values)
+    rows = rows.merge(found[[*keys, *columns]], how="left", on=keys, validate="m:1")
+    for column in columns:
+        place = TRAJECTORIES.get_field_index(column)
+        values = pa.array(rows[column], _float, from_pandas=True)
+        table = table.set_column(place, TRAJECTORIES.field(place), values)
+    return table
 
 
 def _regroup(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -17,9 +17,9 @@ SCHEMAS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    sharpness, flow = (
+    sharpness, flow, geometry = (
         {path.parts[-2:]: path for path in paths}  # by experiment and job
-        for paths in (arguments.sharpness, arguments.flow)
+        for paths in (arguments.sharpness, arguments.flow, arguments.geometry)
     )
 
     def load(path: Path) -> pa.Table:
@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
             part = tables.with_sharpness(part, tables.read(sharpness[job]))
         if job in flow:
             part = tables.with_flow(part, tables.read(flow[job]))
+        if job in geometry:
+            part = tables.with_geometry(part, tables.read(geometry[job]))
         return part
 
     tables.concat(map(load, arguments.parts), SCHEMAS[arguments.table], arguments.out)
@@ -41,5 +43,7 @@ if __name__ == "__main__":
         "--sharpness", type=Path, nargs="*", default=[], help="to fill trajectories from"
     )
     parser.add_argument("--flow", type=Path, nargs="*", default=[], help="likewise")
+    parser.add_argument("--geometry", type=Path, nargs="*", default=[], help="likewise")
     parser.add_argument("--out", required=True, type=Path)
-    main(run, parser, reads=["parts", "sharpness", "flow"], writes=["out"], says=outcome.rows)
+    inputs = ["parts", "sharpness", "flow", "geometry"]
+    main(run, parser, reads=inputs, writes=["out"], says=outcome.rows)

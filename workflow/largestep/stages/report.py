@@ -17,7 +17,17 @@ from largestep.results import provenance, tables
 from largestep.stages import outcome
 from largestep.stages.command import main
 
-STAGES = ("dataset", "train", "sharpness", "flow", "metrics", "claims", "figure", "report")
+STAGES = (
+    "dataset",
+    "train",
+    "sharpness",
+    "flow",
+    "geometry",
+    "metrics",
+    "claims",
+    "figure",
+    "report",
+)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import sys
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from largestep.common import array_file
@@ -27,20 +28,27 @@ def run(arguments: argparse.Namespace) -> None:
         gpu_sharing.take_one()
     experiment = Experiment.model_validate_json(arguments.spec)
     data, device = samples.read(arguments.data), choose_device(arguments.device)
-    grid = Grid.of(experiment, data, arguments.seeds, device, arguments.threads)
-    for part in (grid.model.activation, grid.loss):
-        if grid.model.head is not None and part.scalar() is None:
+    for part in (experiment.model.activation, experiment.train.loss):
+        if experiment.model.head is not None and part.scalar() is None:
             print(f"{part.name}: has no compiled code, the library trains it", file=sys.stderr)
-    keys = grid.keys(hashlib.sha256(arguments.data.read_bytes()).hexdigest())
-    progress = Progress(arguments.log, grid.steps)
-    runs = train_grid(grid, keys, Store(arguments.store), progress)
-
-    identity = run_rows.identify(arguments.experiment, experiment, grid)
-    tables.write(run_rows.trajectories(identity, runs), tables.TRAJECTORIES, arguments.rows)
-    tables.write(run_rows.summaries(identity, grid, keys, runs), tables.RUNS, arguments.runs)
-    tables.write(run_rows.neurons(identity, grid, runs), tables.NEURONS, arguments.neurons)
+    digest = hashlib.sha256(arguments.data.read_bytes()).hexdigest()
+    methods, store = experiment.apart, Store(arguments.store)
+    progress = Progress(arguments.log, len(methods) * experiment.train.steps)
+    rows, summaries, neurons, snapshots = [], [], [], {}
+    for place, method in enumerate(methods):
+        grid = Grid.of(method, data, arguments.seeds, device, arguments.threads)
+        keys, before = grid.keys(digest), place * grid.steps
+        runs = train_grid(grid, keys, store, lambda step, before=before: progress(before + step))
+        identity = run_rows.identify(arguments.experiment, method, grid)
+        rows.append(run_rows.trajectories(identity, runs))
+        summaries.append(run_rows.summaries(identity, grid, keys, runs))
+        neurons.append(run_rows.neurons(identity, grid, runs))
+        snapshots |= run_rows.snapshots(keys, runs)
+    tables.write(pd.concat(rows), tables.TRAJECTORIES, arguments.rows)
+    tables.write(pd.concat(summaries), tables.RUNS, arguments.runs)
+    tables.write(pd.concat(neurons), tables.NEURONS, arguments.neurons)
     with replacing(arguments.snapshots) as partial:
-        partial.write_bytes(array_file.to_bytes(run_rows.snapshots(keys, runs)))
+        partial.write_bytes(array_file.to_bytes(snapshots))
 
 
 if __name__ == "__main__":
