@@ -151,7 +151,7 @@ def test_claims_have_distinct_names_and_known_sources():
     origins = {
         "paper": ("paper",),
         "derived": ("derived", "edge of stability", "paper"),
-        "extension": ("ours", "edge of stability"),
+        "extension": ("ours", "edge of stability", "Tsilivis"),
     }
     assert all(claim.source.startswith(origins[claim.origin]) for claim in CLAIMS)
     assert all(claim.statement.endswith(".") for claim in CLAIMS)

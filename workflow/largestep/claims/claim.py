@@ -105,6 +105,8 @@ def papers_method(study: Study) -> str | None:
     train = study.experiment.train
     if train.papers:
         return None
+    if train.methods:
+        return "several methods side by side, not the paper's alone"
     used = (train.direction.label, train.policy.label, train.loss.label)
     return "the method is not the paper's ({}, {} stepsizes, {} loss)".format(*used)
 

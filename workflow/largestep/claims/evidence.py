@@ -153,9 +153,9 @@ def _all(trajectories: pd.DataFrame, runs: pd.DataFrame, rho: float) -> Iterator
 
 
 def by_seed(runs: Iterable[Run]) -> list[list[Run]]:
-    """The runs of each seed, by increasing stepsize."""
+    """The runs of each seed, by increasing stepsize; last those whose policy chooses it."""
     groups: dict[int, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: run.stepsize):
+    for run in sorted(runs, key=lambda run: np.nan_to_num(run.stepsize, nan=np.inf)):
         groups.setdefault(run.seed, []).append(run)
     return [groups[seed] for seed in sorted(groups)]
 

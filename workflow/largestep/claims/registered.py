@@ -14,9 +14,11 @@ from largestep.claims import (
     horizon,
     neurons,
     phases,
+    policies,
     rates,
     sharpness,
     stable_phase,
+    steepest,
     transition,
 )
 from largestep.claims.claim import Claim
@@ -38,4 +40,6 @@ CLAIMS: tuple[Claim, ...] = (
     *claims_of(sharpness),
     *claims_of(flow),
     *claims_of(activations),
+    *claims_of(steepest),
+    *claims_of(policies),
 )

@@ -123,6 +123,10 @@ class Experiment(Part):
             "neuron_margins": (self.train.record.neurons, "train.record.neurons: true"),
             "sharpness": (self.sharpness, "the experiment's sharpness: {}"),
             "flow": (self.flow, "the experiment's flow: {}"),
+            **dict.fromkeys(
+                ("own_margin", "final_margins", "alignment", "slackness"),
+                (self.geometry, "the experiment's geometry: true"),
+            ),
             "test_accuracy": (
                 self.dataset.has_test,
                 f"test data, which {self.dataset.source} lacks",
@@ -158,6 +162,12 @@ class Experiment(Part):
         if self.train.methods is not None:
             return "methods", (None,) * len(self.policies)
         return self.train.values
+
+    @property
+    def given(self) -> dict[float, float]:
+        """Each effective stepsize of one grid in the symbol in which it is given."""
+        pairs = zip(self.stepsizes, self.grid[1], strict=True)
+        return {step: value for step, value in pairs if None not in (step, value)}
 
     @cached_property
     def policies(self) -> tuple[Policy, ...]:

@@ -10,8 +10,12 @@ Colour = tuple[float, float, float]
 # apart; lightness falls all along, for grey prints.
 _PATH = ("#f0a030", "#e4602e", "#c8285a", "#84209a", "#1d3f9c", "#07070f")
 
-#: Okabe and Ito's, for what has no order: stepsize policies.
-_UNORDERED = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d00", "#000000")
+#: For what has no order, such as methods: Okabe and Ito's, and of more than seven Tol's muted ones.
+_FEW = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d00", "#000000")
+_MANY = (
+    *("#000000", "#cc6677", "#332288", "#b8a33f", "#117733", "#66b2de", "#882255", "#44aa99"),
+    *("#999933", "#aa4499", "#8a8a8a", "#e07b00"),
+)
 
 
 def palette(values: Iterable[float]) -> dict[float, Colour]:
@@ -22,8 +26,10 @@ def palette(values: Iterable[float]) -> dict[float, Colour]:
 
 
 def unordered(names: Iterable[str]) -> Mapping[str, str]:
-    """A colour for each name; they repeat beyond seven."""
-    return {name: _UNORDERED[k % len(_UNORDERED)] for k, name in enumerate(names)}
+    """A colour for each name; they repeat beyond twelve."""
+    names = list(names)
+    found = _FEW if len(names) <= len(_FEW) else _MANY
+    return {name: found[k % len(found)] for k, name in enumerate(names)}
 
 
 def _shades(places: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ def data(
     every = math.ceil(len(runs) / _MOST_RUNS)
     chosen = runs.iloc[::every]
     names = _names(experiment, runs)
-    shades = colours.palette({*among, *experiment.grid[1]})
+    shades = colours.palette({*among, *experiment.given.values()})
     policies = colours.unordered(name for name in names.values() if isinstance(name, str))
     by_run = dict(list(curves.groupby(["curve", "seed"], sort=False)))
     found = []
@@ -206,8 +206,7 @@ def _with_time(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _names(experiment: Experiment, runs: pd.DataFrame) -> dict:
     """Each curve's stepsize in the symbol of the grid, or its policy."""
-    given = dict(zip(experiment.stepsizes, experiment.grid[1], strict=True))
-    return {curve: given.get(curve, curve) for curve in key(runs).unique()}
+    return {curve: experiment.given.get(curve, curve) for curve in key(runs).unique()}
 
 
 def _plain(value: float) -> float | int | None:

@@ -24,7 +24,7 @@ from largestep.report.panels.curves import Scene
 _COLUMNS = 3  # at most
 _COMPARED = 4  # columns of a comparison, at most
 _MOST_ENTRIES = 9
-_SIGNS = {"o": "●", "D": "◆", "x": "\N{MULTIPLICATION SIGN}"}
+_SIGNS = {"o": "●", "D": "◆", "^": "▲", "x": "\N{MULTIPLICATION SIGN}"}
 
 
 class _Plate(NamedTuple):
@@ -159,6 +159,8 @@ def _panels(specification: Specification) -> list:
 
 def _legend_title(scenes: Sequence[Scene]) -> str:
     """What the stepsizes in the legend are: eta, or effective stepsizes, eta with a tilde."""
+    if all(isinstance(each, str) for each in scenes[0].palette):
+        return ""
     count = len(scenes[0].experiment.stepsizes)
     some = f"\n{_MOST_ENTRIES} of {count} shown" if count > _MOST_ENTRIES else ""
     if scenes[0].by_eta:
@@ -171,8 +173,7 @@ def _legend_title(scenes: Sequence[Scene]) -> str:
 def _names(scenes: Sequence[Scene]) -> dict[Key, str]:
     """Each curve in the symbol of its grid; of one scene, with what became of its runs."""
     first = scenes[0]
-    pairs = zip(first.experiment.stepsizes, first.experiment.grid[1], strict=True)
-    given = {step: f"{value:g}" for step, value in pairs if step is not None}
+    given = {step: f"{value:g}" for step, value in first.experiment.given.items()}
     names = dict.fromkeys(first.palette, "") | given
     names = {curve: name or str(curve) for curve, name in names.items()}
     if len(scenes) > 1:
@@ -213,9 +214,12 @@ def _shown(scenes: Sequence[Scene], axes: Sequence[Axes]) -> list[tuple[Mapping 
     found: list[tuple[Mapping | None, str]] = [
         (None, f"Median and range across {seeds} seeds." if seeds > 1 else "One seed.")
     ]
+    if scenes[0].experiment.train.methods:
+        found.append((None, "Of each method, the run of its grid with the fewest evaluations."))
     for look, name in (
         (curves.CHANGE, "last increase of the loss"),
         (curves.STABLE, "stable phase begins (Theorem 2.2)"),
+        (curves.INTERPOLATION, "training accuracy reaches 100%"),
         (curves.DIVERGED, "diverged"),
     ):
         if look["marker"] in markers and not (look is curves.CHANGE and _only_labelled(axes)):

@@ -61,17 +61,19 @@ def markdown(contents: Contents) -> str:
 def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
     """Heading and a row per stepsize, the largest first: the median over seeds and their range.
 
-    Of a long grid, stepsizes evenly chosen; quantities that no run has are left out.
+    Of a long grid, stepsizes evenly chosen; quantities that no run has are left out. Nothing of
+    several methods, whose numbers their figure writes.
     """
+    if experiment.train.methods:
+        return []
     symbol = "η" if experiment.grid[0] == "eta" else "η̃"
-    names = dict(zip(experiment.stepsizes, experiment.grid[1], strict=True))
     groups = list(runs.groupby("stepsize"))[::-1]
     every = -(-len(groups) // _MOST_STEPSIZES)
     columns = [column for column in _QUANTITIES if runs[column[1]].notna().any()]
     rows = [[symbol, *(heading for heading, _, _ in columns)]]
     for step, group in groups[::every]:
         cells = [spread(group[name].tolist(), written) for _, name, written in columns]
-        rows.append([number(names[step]), *cells])
+        rows.append([number(experiment.given[step]), *cells])
     return rows
 
 

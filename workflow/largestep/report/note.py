@@ -91,9 +91,10 @@ def told(contents: Contents) -> dict[str, Any]:
 def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
     """Heading and a row per stepsize, the largest first: the median across seeds, as text.
 
-    Quantities that no run has are left out.
+    Quantities that no run has are left out. Nothing of several methods, as in `markdown`.
     """
-    names = dict(zip(experiment.stepsizes, experiment.grid[1], strict=True))
+    if experiment.train.methods:
+        return []
     groups = list(runs.groupby("stepsize"))[::-1]
     every = -(-len(groups) // _MOST_STEPSIZES) or 1
     columns = [column for column in _QUANTITIES if runs[column[1]].notna().any()]
@@ -101,7 +102,7 @@ def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
     rows = [[symbol, *(heading for heading, _, _ in columns)]]
     for step, group in groups[::every]:
         cells = [_middle(group[name], written) for _, name, written in columns]
-        rows.append([number(names[step]), *cells])
+        rows.append([number(experiment.given[step]), *cells])
     return rows
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from largestep.configuration.experiment import Experiment
 from largestep.report.numbers import number, steps
+from largestep.results.best import methods
 
 
 def sentences(experiment: Experiment, runs: pd.DataFrame) -> str:
@@ -14,12 +15,17 @@ def sentences(experiment: Experiment, runs: pd.DataFrame) -> str:
     kept = runs[(runs["status"] != "diverged") & runs["final_loss"].notna()]
     if kept.empty:
         return "Every run diverged."
-    symbol = "eta" if experiment.grid[0] == "eta" else "eta_tilde"
-    names = dict(zip(experiment.stepsizes, experiment.grid[1], strict=True))
-    losses = kept.groupby("stepsize")["final_loss"].median()
     text = f"After {steps(experiment.train.steps)} steps the training loss is "
+    if experiment.train.methods:
+        by_method = kept.groupby(methods(experiment, kept), sort=False)["final_loss"].min()
+        ends = [(by_method.idxmin(), by_method.min()), (by_method.idxmax(), by_method.max())]
+        said = " and ".join(f"{number(loss)} with {name}" for name, loss in ends)
+        return f"{text}at best {said}. {_phases(kept)}"
+    symbol = "eta" if experiment.grid[0] == "eta" else "eta_tilde"
+    losses = kept.groupby("stepsize")["final_loss"].median()
     ends = dict.fromkeys((losses.index[-1], losses.index[0])) if len(losses) else {}
-    parts = [f"{number(losses[step])} with {symbol} = {names.get(step, step):g}" for step in ends]
+    given = experiment.given
+    parts = [f"{number(losses[step])} with {symbol} = {given.get(step, step):g}" for step in ends]
     if not parts:  # stepsizes that policies choose
         by_policy = kept.groupby("policy", sort=False)["final_loss"].median()
         parts = [f"{number(loss)} with {policy}" for policy, loss in by_policy.items()]

@@ -21,6 +21,7 @@ from largestep.report import (
 )
 from largestep.report.contents import Contents
 from largestep.report.numbers import counted, number, steps, words
+from largestep.results.best import best_of_each
 
 _MOST_FACTS_OPEN = 3
 _HEAVIEST = 1_500_000  # characters of a figure's panels; a heavier one is shown as PNG
@@ -135,9 +136,10 @@ def curves(contents: Contents, names: Sequence[str], runs: Mapping) -> dict[str,
     """The explorer's data of each experiment, packed."""
     among = grids.joined(contents.config)
     rows = dict(list(contents.trajectories.groupby("experiment", sort=False)))
-    return {
-        name: explorer.packed(
-            explorer.data(contents.config.experiments[name], rows[name], runs[name], among[name])
-        )
-        for name in names
-    }
+    found = {}
+    for name in names:
+        experiment, shown = contents.config.experiments[name], (rows[name], runs[name])
+        if experiment.train.methods:
+            shown = best_of_each(experiment, *shown)
+        found[name] = explorer.packed(explorer.data(experiment, *shown, among[name]))
+    return found

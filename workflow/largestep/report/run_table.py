@@ -27,9 +27,10 @@ def columns(runs: pd.DataFrame, names: Sequence[str]) -> list[Column]:
     rows = runs.assign(place=runs["experiment"].map(list(names).index))
     rows = rows.sort_values(["place", "stepsize", "seed"], ascending=[True, False, True])
     rows = rows.groupby("experiment", sort=False).head(_MOST_ROWS)
-    policies = len(rows["policy"].unique()) > 1
+    directions, policies = (len(rows[name].unique()) > 1 for name in ("descent", "policy"))
     table = [
         ("experiment", "", rows["experiment"], str),
+        ("direction", "of a step", rows["descent"] if directions else None, str),
         ("policy", "how the stepsize is chosen", rows["policy"] if policies else None, str),
         ("η", "stepsize", rows["eta"], number),
         ("η̃", "effective stepsize, m η for a two-layer network", rows["stepsize"], number),

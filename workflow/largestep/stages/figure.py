@@ -10,6 +10,7 @@ from largestep.configuration.config import Config
 from largestep.report import figures, style
 from largestep.report.panels.curves import Scene
 from largestep.results import tables
+from largestep.results.best import best_of_each
 from largestep.stages.command import main
 
 
@@ -21,7 +22,11 @@ def run(arguments: argparse.Namespace) -> None:
             if frame.empty:
                 raise UserError(f"{path}: has no rows of experiment {name}")
         among = tuple(json.loads(arguments.among).get(name, ()))
-        return Scene(config.experiments[name], *rows, neurons, among)
+        experiment = config.experiments[name]
+        if experiment.train.methods:
+            best = best_of_each(experiment, *rows)
+            return Scene(experiment, *best, neurons, among, grid=rows[0])
+        return Scene(experiment, *rows, neurons, among)
 
     name = arguments.figure
     config = Config.model_validate_json(arguments.spec)

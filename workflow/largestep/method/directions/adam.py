@@ -15,6 +15,7 @@ class Adam(Direction):
     beta2: float = Field(0.999, ge=0, lt=1, description="memory of the mean of its square")
     eps: float = Field(1e-8, gt=0, description="added to the root of that mean")
     remembers = True
+    norm = "linf"
 
     def start(self, gradients):
         names = [(f"{mean}{k}", 0 * g) for mean in "mv" for k, g in enumerate(gradients)]

@@ -12,6 +12,8 @@ class Coordinate(Direction):
     """
 
     name: Literal["coordinate"] = "coordinate"
+    norm = "l1"
+    steepest = True
 
     def move(self, gradients, point, state):
         import torch

@@ -10,11 +10,14 @@ class Direction(Part):
     """Base of all directions.
 
     plain: u is the gradient itself, for which the engine has routes of its own. remembers: u
-    depends on earlier steps, so that no step can be taken back.
+    depends on earlier steps, so that no step can be taken back. norm: l1, l2 or linf, by which
+    the direction is judged; steepest: whether u is steepest descent in it.
     """
 
     plain: ClassVar[bool] = False
     remembers: ClassVar[bool] = False
+    norm: ClassVar[str] = "l2"
+    steepest: ClassVar[bool] = False
 
     def start(self, gradients: list) -> dict:
         """The state at step 0: named tensors, run axis first, which `move` changes in place.

@@ -10,6 +10,7 @@ class Gradient(Direction):
 
     name: Literal["gradient"] = "gradient"
     plain = True
+    steepest = True
 
     def move(self, gradients, point, state):
         return gradients

@@ -9,6 +9,8 @@ class Sign(Direction):
     """u = ||g||_1 sign(g), with sign(0) = 0: steepest descent in l_inf (Tsilivis, Vardi, Kempe)."""
 
     name: Literal["sign"] = "sign"
+    norm = "linf"
+    steepest = True
 
     def move(self, gradients, point, state):
         dual = sum(g.double().abs().sum((1, 2)) for g in gradients)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from largestep.method.policies.policy import Policy
+from largestep.method.policies.policy import Policy, over
 
 
 class LossNormalized(Policy):
@@ -14,7 +14,7 @@ class LossNormalized(Policy):
     stepsize: float | None = Field(None, gt=0, description="eta_t times the loss")
 
     def next(self, point, state):
-        return self.stepsize / point.loss
+        return over(self.stepsize, point.loss)
 
 
 class GradientNormalized(Policy):
@@ -24,4 +24,4 @@ class GradientNormalized(Policy):
     stepsize: float | None = Field(None, gt=0, description="length of every step")
 
     def next(self, point, state):
-        return self.stepsize / point.squared_grad_norm.sqrt()
+        return over(self.stepsize, point.squared_grad_norm.sqrt())

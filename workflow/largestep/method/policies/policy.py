@@ -53,6 +53,11 @@ class Policy(Part):
         return self.name.replace("_", " ") + (f" ({words})" if words else "")
 
 
+def over(numerator, denominator):
+    """Their ratio, and 0 where the denominator is: a run whose loss has vanished stays there."""
+    return (numerator / denominator).where(denominator > 0, 0.0)
+
+
 class Schedule(Policy):
     """A policy that looks at the number of the step alone, so that all steps are known before."""
 

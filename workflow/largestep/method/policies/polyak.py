@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from largestep.method.policies.policy import Policy
+from largestep.method.policies.policy import Policy, over
 
 
 class Polyak(Policy):
@@ -14,4 +14,4 @@ class Polyak(Policy):
     scale: float = Field(1.0, gt=0, description="factor; Polyak's is 1")
 
     def next(self, point, state):
-        return self.scale * point.loss / point.squared_grad_norm
+        return over(self.scale * point.loss, point.squared_grad_norm)

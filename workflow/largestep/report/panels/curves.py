@@ -21,20 +21,24 @@ FROZEN = (2.2, 1.4)  # dashes
 _EDGED = {"linestyle": "", "markeredgecolor": "white", "markeredgewidth": 0.7, "zorder": 5}
 CHANGE = _EDGED | {"marker": "o", "markersize": 5.5}
 STABLE = _EDGED | {"marker": "D", "markersize": 4.5}
+INTERPOLATION = _EDGED | {"marker": "^", "markersize": 5.5}
 DIVERGED = {"linestyle": "", "marker": "x", "markersize": 6, "markeredgewidth": 1.6, "zorder": 6}
 
 #: The one mark of a panel, by the event of `Scene.events` that it shows.
 MARKS = {"change": CHANGE, "stable": STABLE}
 
 _CROSS = "cross"
-_STEP_AXIS = "step $t$"
+STEP_AXIS = "step $t$"
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """One experiment's configuration and its rows of the result tables (`results.tables`).
 
-    among: the stepsizes, in the symbol of its grid, among which its own get their colours.
+    Of several methods, the rows of each one's best run (`results.best`).
+
+    among: the stepsizes, in the symbol of its grid, among which its own get their colours. grid: of
+    several methods, the trajectories of all runs.
     """
 
     experiment: Experiment
@@ -42,12 +46,12 @@ class Scene:
     runs: pd.DataFrame
     neurons: pd.DataFrame | None = None
     among: tuple[float, ...] = ()
+    grid: pd.DataFrame | None = None
 
     @cached_property
     def palette(self) -> dict[Key, colours.Colour | str]:
         """A colour for each curve."""
-        pairs = zip(self.experiment.stepsizes, self.experiment.grid[1], strict=True)
-        given = {step: value for step, value in pairs if step is not None}
+        given = self.experiment.given
         shades = colours.palette({*self.among, *given.values()} if given else ())
         by_stepsize = {step: shades[value] for step, value in given.items()}
         policies = [each for each in key(self.runs).unique() if each not in by_stepsize]
@@ -112,14 +116,35 @@ def draw(
         _alone(ax, scene, diverged)
     ax.set_ylim(view)
     _crosses(ax, scene, diverged)
-    ax.set_xlabel(_STEP_AXIS)
+    ax.set_xlabel(STEP_AXIS)
+
+
+def draw_against(ax: Axes, scene: Scene, abscissa: str, values: pd.Series) -> None:
+    """Draw `values`, aligned with the rows, against another column, runs that diverged left out.
+
+    Several seeds: the median at each step against the median of the column there, and the range.
+    """
+    rows = scene.trajectories[["seed", "step"]].assign(
+        curve=key(scene.trajectories), x=scene.trajectories[abscissa], y=values.to_numpy()
+    )
+    rows = rows[drawable(ax, rows["x"], rows["y"])]
+    whole = scene.runs.loc[scene.runs["status"] != "diverged", ["seed"]]
+    rows = rows.merge(whole.assign(curve=key(scene.runs)), on=["curve", "seed"])
+    by_curve = dict(list(rows.groupby("curve", sort=False)))
+    for name in (each for each in scene.palette if each in by_curve):
+        by_step = by_curve[name].groupby("step")
+        x, y = by_step["x"].median(), by_step["y"]
+        ax.plot(x, y.median(), color=scene.palette[name], linewidth=WIDTH)
+        if scene.seeds > 1:
+            look = {"color": scene.palette[name], "alpha": 0.18, "linewidth": 0}
+            ax.fill_between(x, y.min(), y.max(), **look)
 
 
 def end_together(axes: Mapping[Axes, int]) -> None:
     """Let the axes whose abscissa is the step span the same steps, up to the smallest given."""
     last = min(axes.values(), default=0)
     for ax in axes:
-        if ax.get_xlabel() == _STEP_AXIS and last > 1:
+        if ax.get_xlabel() == STEP_AXIS and last > 1:
             ax.set_xlim(1, last)
 
 
