@@ -7,7 +7,7 @@ from torch import Tensor
 
 from largestep.engine.descent import Descent
 from largestep.engine.first_layer import inner
-from largestep.engine.networks import Network
+from largestep.engine.network import Network
 from largestep.method.point import Point
 from largestep.method.policies.policy import Search
 
