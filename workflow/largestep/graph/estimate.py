@@ -20,9 +20,10 @@ from largestep.data import samples
 from largestep.engine.descent import Descent
 from largestep.engine.device import choose_device
 from largestep.engine.gradient_flow import Landscape
+from largestep.engine.hessian import Hessian
 from largestep.engine.problem import Problem
 from largestep.engine.record import Watch
-from largestep.engine.sharpness import WHOLE, Hessian, top_eigenvalues
+from largestep.engine.sharpness import WHOLE, top_eigenvalues
 from largestep.engine.training import train
 from largestep.graph.dag import Graph
 from largestep.graph.resources import Shape
@@ -144,7 +145,7 @@ def seconds_per_snapshot(shape: Shape, asked: Sharpness) -> float:
     problem, layers = _problem(shape, torch.float64)
 
     def hessian() -> Hessian:
-        return Hessian(shape.model, shape.loss, problem.X, problem.y, layers)
+        return Hessian(problem, layers)
 
     found = hessian()
     if found.size <= WHOLE:
