@@ -9,7 +9,7 @@ _PUBLIC = {
     **dict.fromkeys(("Digits", "MNIST"), "data.digits"),
     **dict.fromkeys(("CIFAR10",), "data.cifar10"),
     **dict.fromkeys(("ImageFolder",), "data.folder"),
-    **dict.fromkeys(("TwoLayer", "TwoLayerBoth", "MLP"), "method.models"),
+    **dict.fromkeys(("TwoLayer", "TwoLayerBoth", "MLP", "Gated"), "method.models"),
     **dict.fromkeys(("Softplus", "LeakySoftplus", "GELU", "LeakyGELU"), "method.activations"),
     **dict.fromkeys(("SiLU", "LeakySiLU", "ReLU", "LeakyReLU"), "method.activations"),
     **dict.fromkeys(("HuberizedReLU", "LeakyHuberizedReLU"), "method.activations"),

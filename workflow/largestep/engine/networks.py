@@ -6,6 +6,7 @@ Gradients are derived by hand; with G_i = -l'(y_i f_i), dL/df_i = -y_i G_i / n.
 import torch
 from torch import Tensor
 
+from largestep.engine.gated import Gated
 from largestep.engine.network import Network
 from largestep.engine.problem import Problem
 from largestep.engine.products import product
@@ -75,4 +76,6 @@ class TwoLayer(Network):
 
 def network(problem: Problem) -> type[Network]:
     """The kind of network that the problem has; its first layer may have either form."""
+    if problem.gate_slope is not None:
+        return Gated
     return Perceptron if problem.head is None else TwoLayer

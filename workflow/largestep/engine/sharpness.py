@@ -36,7 +36,7 @@ def _lanczos(hessian: Hessian, count: int, tolerance: float, products: int) -> n
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     def multiply(v: np.ndarray) -> np.ndarray:
-        return hessian.product(torch.as_tensor(v.ravel()).to(hessian.matrices[0])).cpu().numpy()
+        return hessian.product(torch.as_tensor(v.ravel()).to(hessian.layers[0])).cpu().numpy()
 
     # The same start everywhere, and a random one: it must not share a symmetry of the weights.
     rng = np.random.default_rng(0)

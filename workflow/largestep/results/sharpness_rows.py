@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from largestep.configuration.experiment import Experiment
-from largestep.engine.hessian import Hessian
+from largestep.engine.hessian import hessian_at
 from largestep.engine.problem import Problem
 from largestep.engine.sharpness import top_eigenvalues
 from largestep.results.checkpoint import Checkpoint
@@ -42,8 +42,9 @@ def along(
     for run, place, _ in places[len(found) :]:
         layers = [snapshots[f"{run['key']}.layer{k}"][place] for k in range(depth)]
         at = [torch.as_tensor(layer).to(inputs) for layer in layers]
-        hessian = Hessian(problem, at)
-        found.append(top_eigenvalues(hessian, asked.top, asked.tolerance, asked.products))
+        found.append(
+            top_eigenvalues(hessian_at(problem, at), asked.top, asked.tolerance, asked.products)
+        )
         checkpoint.offer(lambda: {"eigenvalues": np.array(found)})
         progress(len(found))
     return pd.DataFrame(

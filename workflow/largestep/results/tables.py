@@ -22,7 +22,8 @@ T = TypeVar("T")
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
 #: What identifies a run. `stepsize` is the effective one (eta_tilde), null where a grid is over
-#: another number; `policy` then has all of the policy's. `eta` is null for an MLP.
+#: another number; `policy` then has all of the policy's. `eta` is null where the model
+#: has none.
 IDENTITY = {
     "experiment": _text,
     "dataset": _text,

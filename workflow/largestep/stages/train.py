@@ -28,8 +28,10 @@ def run(arguments: argparse.Namespace) -> None:
     experiment = Experiment.model_validate_json(arguments.spec)
     data, device = samples.read(arguments.data), choose_device(arguments.device)
     grid = Grid.of(experiment, data, arguments.seeds, device, arguments.threads)
-    for part in (grid.model.activation, grid.loss):
-        if grid.model.head is not None and part.scalar() is None:
+    # Compiled passes are made for fixed output weights alone.
+    parts = (grid.model.activation, grid.loss) if grid.model.head is not None else ()
+    for part in parts:
+        if part.scalar() is None:
             print(f"{part.name}: has no compiled code, the library trains it", file=sys.stderr)
     keys = grid.keys(hashlib.sha256(arguments.data.read_bytes()).hexdigest())
     progress = Progress(arguments.log, grid.steps)

@@ -35,12 +35,14 @@ class Model(Part):
     activation: of the hidden units (`Activated`), or None where the network has none;
     activation_label: that, or what is in its place, in words. order: near-homogeneity order M
     (paper). head: fixed output weights c, (m,), or None where the last layer is trained.
-    output_scale: the fixed factor of such a last layer. stepsize_per_eta: stepsize =
-    stepsize_per_eta * eta; None where the model has no eta.
+    output_scale: the fixed factor of such a last layer. gate_slope: of sigmoid gates, or None
+    where there are none. stepsize_per_eta: stepsize = stepsize_per_eta * eta; None where the model
+    has no eta.
     """
 
     head: ClassVar[np.ndarray | None] = None
     output_scale: ClassVar[float] = 1.0
+    gate_slope: ClassVar[float | None] = None
     stepsize_per_eta: ClassVar[int | None] = None
 
     scale: float = Field(1.0, gt=0, description="factor on the initial weights")
