@@ -79,20 +79,24 @@ def constant_pace(stepsizes: Tensor, step: int) -> dict[str, Tensor]:
 class Adaptive:
     """Any direction, and a policy that is asked at every point.
 
-    state: `t`, the steps taken so far, what `pace` tells, and whatever direction and policy keep.
+    state: `t`, the steps taken so far; `extra`, evaluations beside the gradient of every point;
+    what else `pace` tells; and whatever direction and policy keep.
     """
 
     def __init__(self, network: Network, descent: Descent):
         self.network, self.direction = network, descent.direction
         self.policy = descent.policy(network.f.device)
         zeros = torch.zeros(len(descent), dtype=torch.float64, device=network.f.device)
-        self.own = {name: zeros.clone() for name in ("t", "time", "last_stepsize", "tries")}
+        self.own = {name: zeros.clone() for name in ("t", "time", "last_stepsize", "extra")}
         self.direction_state = self.direction.start(network.gradients())
         self.policy_state = self.policy.start(zeros)
 
     def step(self, scalars: Tensor) -> None:
-        point = Point(self.own["t"], *scalars)
-        self._count(self._move(point))
+        self._count(self._move(self._point(scalars)))
+
+    def _point(self, scalars: Tensor) -> Point:
+        """What direction and policy look at."""
+        return Point(self.own["t"], *scalars)
 
     def _move(self, point: Point) -> Tensor:
         """Take the step; returns its stepsizes."""
@@ -123,13 +127,13 @@ class Adaptive:
         return {
             "time": self.own["time"].clone(),
             "last_stepsize": last if step else torch.full_like(last, torch.nan),
-            "evaluations": self.own["t"] + 1 + self.own["tries"],
+            "evaluations": self.own["t"] + 1 + self.own["extra"],
         }
 
     def moving(self, scalars: Tensor) -> Tensor:
         """Of a line search, the share that its first try changes."""
         here = {name: tensor.clone() for name, tensor in self.state().items()}
-        point = Point(self.own["t"], *scalars)
+        point = self._point(scalars)
         moves = self._moves(point)
         factor = self.policy.next(point, self.policy_state).to(self.network.f.dtype)
         changed = self.network.moving(factor[:, None, None], moves)
@@ -160,7 +164,7 @@ class Searching(Adaptive):
             self.network.restore(start)
             if accepted.all():
                 break
-            self.own["tries"] += ~accepted
+            self.own["extra"] += ~accepted
             eta = torch.where(accepted, eta, self.policy.shorter(eta))
         else:
             eta = torch.where(accepted, eta, 0.0)
