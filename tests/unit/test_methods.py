@@ -183,6 +183,7 @@ NUMBERS = {
     "polyak": {"scale": 0.5},
     "armijo": {"stepsize": 8.0},
     "loss_based": {"stepsize": 8.0},
+    "edge_of_stability": {"c": 1.0, "products": 100},
 }
 KINDS = {kind.model_fields["name"].default: kind for kind in get_args(get_args(AnyPolicy)[0])}
 
@@ -201,6 +202,22 @@ def landscape(model, loss, problem, layers):
     return at
 
 
+def sharpness(model, problem, layers):
+    """lambda_max of one run at flat weights, by autograd: the whole Hessian."""
+    sizes = [layer.numel() for layer in layers]
+
+    def loss(w):
+        pairs = zip(w.split(sizes), layers, strict=True)
+        q = problem.y * forward(model, problem.X, [part.view_as(layer) for part, layer in pairs])
+        return torch.nn.functional.softplus(-q).mean()
+
+    def at(w):
+        hessian = torch.autograd.functional.hessian(loss, torch.as_tensor(w))
+        return torch.linalg.eigvalsh(hessian)[-1].item()
+
+    return at
+
+
 def check(model, direction, policy, numbers, steps=40):
     problem, weights = setting(model, "logistic")
     method = Descent(DIRECTIONS[direction], [KINDS[policy](**numbers)] * len(STEPSIZES))
@@ -209,8 +226,9 @@ def check(model, direction, policy, numbers, steps=40):
         layers = [w[r] for w in weights]
         at = landscape(MODELS[model], "logistic", problem, layers)
         start = slow_methods.flat([layer.numpy() for layer in layers])
+        curved = sharpness(MODELS[model], problem, layers)
         losses, taken, evaluations = slow_methods.descend(
-            at, start, direction, policy, numbers, steps
+            at, start, direction, policy, numbers, steps, curved
         )
         row = dict(zip(COLUMNS, found.rows[..., r].T.numpy(), strict=True))
         np.testing.assert_allclose(row["loss"], np.array(losses)[found.steps], rtol=1e-9)
@@ -238,6 +256,12 @@ def test_line_searches_go_along_other_directions(direction):
 
 #: Stepsizes, of which the perceptron's makes its loss increase now and then.
 NON_MONOTONE = {"two_layer": 120.0, "two_layer_both": 20.0, "mlp": 6.0, "gated": 1.0}
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_edge_of_stability_goes_along_every_direction(direction):
+    # As curvature falls Adam's steps grow so long that rounding shows after twenty of them.
+    check("mlp", direction, "edge_of_stability", {"c": 0.02, "products": 100}, steps=12)
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -285,6 +309,7 @@ methods = st.one_of(
     st.tuples(st.sampled_from(sorted(DIRECTIONS)), st.just("constant")),
     st.tuples(st.just("gradient"), st.sampled_from(sorted(NUMBERS))),
     st.just(("sign", "armijo")),
+    st.tuples(st.sampled_from(sorted(DIRECTIONS)), st.just("edge_of_stability")),
 )
 
 
@@ -294,8 +319,11 @@ def test_beyond_the_paper_too_neighbours_and_interruptions_change_no_bit(method,
     direction, policy = method
     problem, weights = setting(model, "logistic")
 
+    # With few products, so that what the state keeps of the last step matters.
+    numbers = {"products": 3} if policy == "edge_of_stability" else NUMBERS[policy]
+
     def grid(runs):
-        return Descent(DIRECTIONS[direction], [KINDS[policy](**NUMBERS[policy])] * runs)
+        return Descent(DIRECTIONS[direction], [KINDS[policy](**numbers)] * runs)
 
     whole = trained(problem, weights, grid(3), 30)
     one = [w[r : r + 1].clone() for w in weights]

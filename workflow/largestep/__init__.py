@@ -17,7 +17,7 @@ _PUBLIC = {
     **dict.fromkeys(("Gradient", "Sign", "Coordinate", "Adam", "Nesterov"), "method.directions"),
     **dict.fromkeys(("Constant", "InverseSqrt", "Logarithmic"), "method.policies"),
     **dict.fromkeys(("LossNormalized", "GradientNormalized", "Polyak"), "method.policies"),
-    **dict.fromkeys(("Armijo", "LossBased"), "method.policies"),
+    **dict.fromkeys(("Armijo", "LossBased", "EdgeOfStability"), "method.policies"),
 }
 
 __all__ = sorted(_PUBLIC)

@@ -1,6 +1,6 @@
 """What is trained, data and network, and what of it is measured at every step."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -39,6 +39,11 @@ class Problem:
         head = None if model.head is None else torch.as_tensor(model.head).to(X)
         kind = {"output_scale": model.output_scale, "gate_slope": model.gate_slope}
         return cls(X, y, model.activation, head, test, loss=loss, **kind)
+
+    def double(self) -> "Problem":
+        """The same in float64, without the test data."""
+        head = None if self.head is None else self.head.double()
+        return replace(self, X=self.X.double(), y=self.y.double(), head=head, test=None)
 
     @cached_property
     def compilable(self) -> bool:

@@ -1,5 +1,6 @@
 """One step of a network: where to, and how far. What kind of step is chosen once for a grid."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -7,6 +8,8 @@ from torch import Tensor
 
 from largestep.engine.descent import Descent
 from largestep.engine.first_layer import inner
+from largestep.engine.hessian import hessian_at
+from largestep.engine.lanczos import largest_ritz, random_start
 from largestep.engine.network import Network
 from largestep.method.point import Point
 from largestep.method.policies.policy import Search
@@ -23,7 +26,8 @@ class Stepping(Protocol):
 
     def pace(self, step: int) -> dict[str, Tensor]:
         """Of the point after `step` steps, (R,) float64 each: `time`, the sum of the stepsizes so
-        far; `last_stepsize`, nan at step 0; `evaluations`, of gradients and losses."""
+        far; `last_stepsize`, nan at step 0; `evaluations`, of gradients, losses
+        and Hessian-vector products."""
 
     def moving(self, scalars: Tensor) -> Tensor:
         """Share of the iterate's numbers that the next step changes in their dtype, (R,)."""
@@ -39,8 +43,10 @@ def stepping(network: Network, descent: Descent) -> Stepping:
     """The steps of a descent."""
     if descent.constant:
         return Constant(network, descent)
-    searching = isinstance(descent.policies[0], Search)
-    return (Searching if searching else Adaptive)(network, descent)
+    policy = descent.policies[0]
+    if isinstance(policy, Search):
+        return Searching(network, descent)
+    return (Sharp if policy.needs_sharpness else Adaptive)(network, descent)
 
 
 class Constant:
@@ -171,3 +177,28 @@ class Searching(Adaptive):
         self._go(moves, eta)
         self.policy.accepted(eta, self.policy_state)
         return eta
+
+
+class Sharp(Adaptive):
+    """Tells the policy the sharpness, in float64 whatever the dtype, one run after the other.
+
+    state: also `eigenvector`, (R, P), where the next step's search for it starts.
+    """
+
+    def __init__(self, network: Network, descent: Descent):
+        super().__init__(network, descent)
+        self.problem = network.problem.double()
+        start = random_start(sum(layer[0].numel() for layer in network.layers()))
+        self.own["eigenvector"] = start.to(self.problem.X).repeat(len(descent), 1)
+
+    def _point(self, scalars: Tensor) -> Point:
+        layers = [layer.double() for layer in self.network.layers()]
+        sharpness = torch.full_like(self.own["t"], torch.nan)
+        for r, start in enumerate(self.own["eigenvector"]):
+            hessian = hessian_at(self.problem, [layer[r] for layer in layers])
+            if hessian.finite:
+                found = largest_ritz(hessian.product, start, self.policy.products)
+                sharpness[r], vector, products = found
+                start.copy_(vector)
+                self.own["extra"][r] += products
+        return replace(super()._point(scalars), sharpness=sharpness)

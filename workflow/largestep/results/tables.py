@@ -56,7 +56,7 @@ TRAJECTORIES = pa.schema(
         "moving_fraction": _float,  # weights that the next update changes
         "time": _float,  # effective time: the sum of the stepsizes so far
         "last_stepsize": _float,  # of the step that led here; null at step 0
-        "evaluations": _float,  # of gradients and losses so far
+        "evaluations": _float,  # of gradients, losses and Hessian-vector products so far
         "sharpness": _float,  # largest eigenvalue of the loss's Hessian; null where not computed
         "flow_loss": _float,  # gradient flow's, at time stepsize * step; null where not computed
     }
