@@ -48,7 +48,7 @@ def trained(
                 "experiment": name,
                 "dataset": experiment.dataset.key,
                 "model": experiment.model.label,
-                "activation": experiment.model.activation.label,
+                "activation": experiment.model.activation_label,
                 "loss_function": "logistic",
                 "descent": "gradient",
                 "policy": "constant",

@@ -50,7 +50,19 @@ def phi(activation: Activation, z):
     return _BASES[activation.name](z, **options)
 
 
+def gated(beta, X, layers):
+    """f (n,) of the gated network: U_1 .. U_D, V_1 .. V_D, v."""
+    depth = len(layers) // 2
+    u, h = X, torch.ones_like(X[:, :1])
+    for U, V in zip(layers[:depth], layers[depth:-1], strict=True):
+        u = u @ U.T
+        h = torch.sigmoid(beta * u) * (h @ V.T)
+    return (h @ layers[-1].T)[:, 0]
+
+
 def forward(problem, layers):
+    if problem.gate_slope is not None:
+        return gated(problem.gate_slope, problem.X, layers)
     h = problem.X
     for layer in layers if problem.head is not None else layers[:-1]:
         h = phi(problem.activation, h @ layer.T)

@@ -47,14 +47,17 @@ def nesterov(loss_and_gradient, w, eta, steps, restart):
     return losses
 
 
-def descend(loss_and_gradient, w, direction, policy, numbers, steps):
-    """Losses at steps 0..steps, the stepsizes, and evaluations up to each step."""
-    memory, first = {}, numbers.get("stepsize")
-    losses, taken, evaluations, tries = [], [], [], 0
+def descend(loss_and_gradient, w, direction, policy, numbers, steps, sharpness=None):
+    """Losses at steps 0..steps, the stepsizes, and evaluations up to each step.
+
+    sharpness: w -> lambda_max, for the policy that needs it.
+    """
+    memory, first = {}, numbers.get("stepsize", 1.0)
+    losses, taken, evaluations, extra = [], [], [], 0
     for t in range(steps + 1):
         loss, g = loss_and_gradient(w)
         losses.append(loss)
-        evaluations.append(t + 1 + tries)
+        evaluations.append(t + 1 + extra)
         u = DIRECTIONS[direction](g, t, memory)
         norm = np.linalg.norm(g)
         if policy == "constant":
@@ -69,6 +72,10 @@ def descend(loss_and_gradient, w, direction, policy, numbers, steps):
             eta = first / norm
         elif policy == "polyak":
             eta = numbers.get("scale", 1) * loss / norm**2
+        elif policy == "edge_of_stability":
+            largest = sharpness(w)
+            extra += min(numbers["products"], len(w))
+            eta = first = 2 * numbers["c"] / largest if largest > 0 else first
         else:
             eta = first
             while True:
@@ -76,7 +83,7 @@ def descend(loss_and_gradient, w, direction, policy, numbers, steps):
                 wanted = loss - 0.1 * eta * (g @ u)
                 if there <= wanted if policy == "armijo" else there < loss:
                     break
-                tries += 1
+                extra += 1
                 eta *= 0.5
             first = 2 * eta
         taken.append(eta)

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numba import njit
@@ -40,3 +45,47 @@ def test_a_number_does_not_depend_on_its_place(count):
     part_value, part_slope = softplus_of(x[40 - count :].copy())
     np.testing.assert_array_equal(part_value, value[40 - count :])
     np.testing.assert_array_equal(part_slope, slope[40 - count :])
+
+
+#: Prints the loss of a two-layer net by the compiled pass and by tensors, for each given pair.
+PAIRS = """
+import sys, torch
+from obvious import random_data
+from largestep.engine.first_layer import ByWeights
+from largestep.engine.networks import TwoLayer
+from largestep.engine.problem import SCALARS, Problem
+from largestep.method import models
+from largestep.method.losses import exponential, logistic
+
+losses = {"logistic": logistic.Logistic(), "exponential": exponential.Exponential()}
+for pair in sys.argv[1:]:
+    activation, loss = pair.split("/")
+    model = models.TwoLayer(width=4, activation={"name": activation}, scale=3)
+    problem = Problem.of(model, losses[loss], *random_data(9, 4))
+    for compiled in (True, False):
+        network = TwoLayer(problem, [torch.tensor(model.initial_layers(4, 0)[0])[None]], ByWeights)
+        network.compiled = network.compiled if compiled else None
+        scalars = torch.empty(len(SCALARS), 1, dtype=torch.float64)
+        network.measure(scalars)
+        print(scalars[0].item())
+"""
+
+
+def test_code_kept_on_disk_by_several_processes_is_not_mixed_up(tmp_path):
+    """Each compiles one kind of network; another one then finds all of them there."""
+    here = str(Path(__file__).parent)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": here}
+
+    def losses(*pairs):
+        command = [sys.executable, "-c", PAIRS, *pairs]
+        process = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        )
+        return np.array(process.stdout.split(), dtype=float).reshape(-1, 2)
+
+    pairs = ("leaky_softplus/logistic", "leaky_softplus/exponential", "leaky_gelu/logistic")
+    for pair in pairs:
+        losses(pair)
+    compiled, tensors = losses(*pairs).T
+    np.testing.assert_allclose(compiled, tensors, rtol=1e-12)
+    assert len(set(compiled)) == len(pairs)

@@ -80,7 +80,7 @@ MISTAKES = [
     (
         f"{XOR}.model.kind",
         "cnn",
-        "model.kind: must be one of 'two_layer', 'two_layer_both', 'mlp' (got 'cnn')",
+        "model.kind: must be one of 'two_layer', 'two_layer_both', 'mlp', 'gated' (got 'cnn')",
     ),
     (f"{XOR}.model.activation.name", "relu6", "model.activation.name: must be one of 'softplus'"),
     (f"{XOR}.model.initial_weights", "ones", "model.initial_weights: must be standard_normal"),

@@ -83,6 +83,10 @@ def test_the_larger_the_stepsize_the_darker_in_whatever_order(stepsizes):
     assert max(grey) < 0.72, "too light on white"
 
 
+def test_no_stepsize_takes_no_colour():
+    assert colours.palette(()) == {}
+
+
 def test_neighbours_in_the_largest_legend_are_told_apart():
     shades = list(colours.palette(range(1, 10)).values())
     grey = [np.dot(c, (0.299, 0.587, 0.114)) for c in shades]

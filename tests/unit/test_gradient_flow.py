@@ -12,7 +12,6 @@ from obvious import (
     LEAKY_SOFTPLUS,
     LOGISTIC,
     descend,
-    logistic_problem,
     loss_and_gradient,
     random_data,
     xor,
@@ -21,8 +20,9 @@ from scipy.special import wrightomega
 
 from largestep.configuration.experiment import Experiment
 from largestep.engine import gradient_flow
+from largestep.engine.problem import Problem
 from largestep.method.activations import HuberizedReLU
-from largestep.method.models import MLP, TwoLayer
+from largestep.method.models import MLP, Gated, TwoLayer
 from largestep.results import flow_rows, tables
 from largestep.results.checkpoint import Checkpoint
 
@@ -32,6 +32,7 @@ SETTINGS = {
     "two-layer": (TWO_LAYER, xor()),
     "two-layer, n < 2d": (TWO_LAYER, random_data(5, 9)),
     "mlp": (DEEP, random_data(12, 4)),
+    "gated": (Gated(widths=(5, 4)), random_data(12, 4)),
 }
 
 
@@ -44,8 +45,7 @@ def flat(layers) -> np.ndarray:
 
 
 def obvious_problem(model, X, y):
-    head = None if model.head is None else torch.as_tensor(model.head)
-    return logistic_problem(X, y, model.activation, head)
+    return Problem.of(model, LOGISTIC, X, y)
 
 
 def obvious_flow(problem, layers, time, steps) -> list[torch.Tensor]:

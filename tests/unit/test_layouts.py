@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -15,6 +16,7 @@ from obvious import (
 
 from largestep.engine.compiled_loop import Loop
 from largestep.engine.first_layer import ByGram, ByWeights
+from largestep.engine.gated import Gated
 from largestep.engine.layouts import Separate, Stacked, arrange
 from largestep.engine.networks import Perceptron, TwoLayer
 from largestep.engine.problem import SCALARS
@@ -27,7 +29,11 @@ PERCEPTRON = {
     "perceptron by weights": partial(Perceptron, form=ByWeights),
     "perceptron by Gram": partial(Perceptron, form=ByGram),
 }
-STEPWISE = TWO_LAYER | PERCEPTRON
+GATED = {
+    "gated by weights": partial(Gated, form=ByWeights),
+    "gated by Gram": partial(Gated, form=ByGram),
+}
+STEPWISE = TWO_LAYER | PERCEPTRON | GATED
 LAYOUTS = {"loop": Loop} | STEPWISE
 
 
@@ -47,8 +53,13 @@ def setting(kind, n=7, d=5, m=6, runs=3, activation=LEAKY_SOFTPLUS, dtype=torch.
     X, y = random_data(n + 4, d, dtype=dtype)
     deep = kind in PERCEPTRON.values() or kind is Perceptron
     head = None if deep else signed_head(m, dtype)
-    problem = logistic_problem(X[:n], y[:n], activation, head, (X[n:], y[n:]))
+    options = {}
+    if kind in GATED.values() or kind is Gated:
+        deep, head, options = True, None, {"gate_slope": 4.0}
+    problem = logistic_problem(X[:n], y[:n], activation, head, (X[n:], y[n:]), **options)
     shapes = [(m, d), (m + 1, m), (1, m + 1)] if deep else [(m, d)]
+    if options:
+        shapes[2:] = [(m, 1), (m + 1, m), (1, m + 1)]
     generator = torch.Generator().manual_seed(1)
     weights = [
         (torch.randn(runs, *shape, generator=generator).double() / shape[1] ** 0.5).to(dtype)
@@ -106,7 +117,7 @@ def test_steps_and_test_outputs_follow_the_weights(kind):
     problem, weights, stepsizes = setting(kind)
     layout = batched(kind, problem, weights, constant(stepsizes))
     advanced(layout, 3, 30)
-    on_test = logistic_problem(*problem.test, problem.activation, problem.head)
+    on_test = replace(problem, X=problem.test[0], y=problem.test[1])
     for r in range(3):
         layers = [w[r] for w in weights]
         for _ in range(30):
@@ -135,7 +146,7 @@ SHAPES = [
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("kind", [TwoLayer, Perceptron])
+@pytest.mark.parametrize("kind", [TwoLayer, Perceptron, Gated])
 def test_a_run_is_bitwise_the_same_in_every_grid(shape, dtype, kind):
     n, d, m = shape
     problem, weights, stepsizes = setting(kind, n, d, m, 37, dtype=dtype)
@@ -176,6 +187,8 @@ def test_the_shape_alone_chooses_the_layout():
         assert chosen(TwoLayer, 400, 300, runs) == (TwoLayer, ByGram)
         assert chosen(Perceptron, 4, 2, runs) == (Perceptron, ByWeights)
         assert chosen(Perceptron, 3, 2, runs) == (Perceptron, ByGram)
+        assert chosen(Gated, 4, 2, runs) == (Gated, ByWeights)
+        assert chosen(Gated, 3, 2, runs) == (Gated, ByGram)
 
 
 @parametrize(LAYOUTS)

@@ -57,6 +57,14 @@ def test_variants_have_no_part_of_their_own():
     assert "Wide" not in page(xor=descend.XOR, wide=variant)
 
 
+def test_policies_that_choose_their_stepsizes_have_a_row_each():
+    experiment, _, runs, _ = descend.trained(descend.XOR)
+    runs = runs.assign(stepsize=float("nan"), policy=["polyak (scale = 1)", "polyak (scale = 2)"])
+    heading, *rows = markdown.table(experiment, runs)
+    assert heading[0] == "policy"
+    assert [row[0] for row in rows] == ["polyak (scale = 1)", "polyak (scale = 2)"]
+
+
 def test_long_grids_show_some_stepsizes():
     many = descend.XOR | {"train": descend.XOR["train"] | {"eta": [1 + k / 10 for k in range(40)]}}
     text = page(xor=many)

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from safetensors.numpy import save_file
 
 from largestep.common.errors import UserError
-from largestep.method.models import MLP, TwoLayer
+from largestep.method.models import MLP, Gated, TwoLayer
 
 SOFTPLUS = {"name": "softplus"}
 
@@ -34,6 +34,18 @@ def test_mlp_conventions():
         bound = 1 / np.sqrt(into)
         np.testing.assert_array_equal(layer, rng.uniform(-bound, bound, (out, into)))
     assert (model.order, model.head, model.stepsize_per_eta) == (3, None, None)
+
+
+def test_gated_conventions():
+    """Both of its networks begin as an MLP does: U_1, U_2, V_1, V_2, v."""
+    model = Gated(widths=[5, 4])
+    rng = np.random.default_rng(3)
+    shapes = [(5, 9), (4, 5), (5, 1), (4, 5), (1, 4)]
+    for layer, (out, into) in zip(model.initial_layers(9, seed=3), shapes, strict=True):
+        bound = 1 / np.sqrt(into)
+        np.testing.assert_array_equal(layer, rng.uniform(-bound, bound, (out, into)))
+    assert (model.order, model.head, model.stepsize_per_eta) == (3, None, None)
+    assert model.activation_label == "gates sigmoid(4 u)"
 
 
 def test_scale_multiplies_the_initial_weights():
@@ -67,6 +79,8 @@ def test_weights_from_files(tmp_path):
         two_layer(width=2, initial_weights=[[1, 2, 3], [3, 4]]),
         two_layer(width=2, initial_weights="absent.npy"),
         mlp(widths=[2], initial_weights=[[[1, 2, 3], [1, 2, 3]]]),
+        Gated(widths=[2], initial_weights=[[[1, 2, 3], [1, 2, 3]], [[1], [2]]]),
+        Gated(widths=[2], initial_weights=[[[1, 2, 3], [1, 2, 3]], [[1, 2]], [[1, 2]]]),
     ],
 )
 def test_bad_weights_are_one_line(model):

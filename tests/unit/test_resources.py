@@ -16,6 +16,7 @@ from largestep.graph.resources import Shape
 
 ROOT = Path(__file__).parents[2]
 LEAKY = {"name": "leaky_softplus", "c": 0.5}
+EDGE = {"name": "edge_of_stability"}
 
 
 def experiment(dataset: dict, model: dict, **train) -> Experiment:
@@ -28,6 +29,10 @@ def margin(n: int, d: int) -> dict:
 
 def two_layer(width: int) -> dict:
     return {"kind": "two_layer", "width": width, "activation": LEAKY}
+
+
+def gated(*widths: int) -> dict:
+    return {"kind": "gated", "widths": widths}
 
 
 def mlp(*widths: int) -> dict:
@@ -72,8 +77,9 @@ def test_a_larger_grid_never_asks_for_less(n, d, m, runs, steps, deep, grown):
         experiment(margin(3000, 1600), mlp(900, 100), stepsize=[1, 5], seeds=[0], steps=3),
         experiment(margin(20_000, 60), two_layer(200), eta=[1, 5, 9], seeds=[0], steps=3),
         experiment(margin(20_000, 60), mlp(100, 100), stepsize=[1, 5], seeds=[0], steps=3),
+        experiment(margin(20_000, 60), gated(50, 50), policy=EDGE, seeds=[0], steps=3),
     ],
-    ids=["xor", "gram", "mlp by gram", "direct", "mlp"],
+    ids=["xor", "gram", "mlp by gram", "direct", "mlp", "gated at the edge of stability"],
 )
 def test_real_jobs_fit_into_what_they_ask_for(tmp_path, found):
     data = tmp_path / "data.safetensors"
@@ -109,6 +115,20 @@ print(time.process_time(), int(peak) / 1024)
     )
     seconds, peak = map(float, process.stdout.split()[-2:])
     return seconds, peak
+
+
+def test_a_policy_at_the_edge_of_stability_asks_for_more_with_every_product():
+    def asked(**numbers) -> Shape:
+        policy = EDGE | numbers
+        return shape(
+            experiment(margin(900, 90), mlp(30, 30), policy=policy, seeds=[0], steps=10**5)
+        )
+
+    plain = shape(experiment(margin(900, 90), mlp(30, 30), stepsize=[1], seeds=[0], steps=10**5))
+    grids = [plain, asked(products=1), asked(products=8), asked(products=64)]
+    for ask in (resources.memory, resources.minutes, resources.work):
+        found = [ask(grid) for grid in grids]
+        assert found == sorted(found) and found[0] < found[-1]
 
 
 def test_small_jobs_share_a_submission_and_others_do_not():

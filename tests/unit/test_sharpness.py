@@ -10,7 +10,6 @@ from obvious import (
     LOGISTIC,
     descend,
     forward,
-    logistic_problem,
     random_data,
     softplus,
     xor,
@@ -18,9 +17,11 @@ from obvious import (
 
 from largestep.configuration.experiment import Experiment
 from largestep.engine import sharpness
-from largestep.engine.sharpness import Hessian, top_eigenvalues
+from largestep.engine.hessian import Layered, hessian_at
+from largestep.engine.problem import Problem
+from largestep.engine.sharpness import top_eigenvalues
 from largestep.graph import resources
-from largestep.method.models import MLP, TwoLayer
+from largestep.method.models import MLP, Gated, TwoLayer
 from largestep.results import sharpness_rows, tables
 from largestep.results.checkpoint import Checkpoint
 
@@ -34,8 +35,7 @@ def mlp(activation, *widths) -> MLP:
 
 
 def problem(model, X, y):
-    head = None if model.head is None else torch.as_tensor(model.head)
-    return logistic_problem(X, y, model.activation, head)
+    return Problem.of(model, LOGISTIC, X, y)
 
 
 def initial(model, X, seed=0) -> list[torch.Tensor]:
@@ -65,10 +65,32 @@ def test_matrix_and_products_along_a_trajectory(activation, build):
     layers = initial(model, X)
     for steps in (0, 3, 40):
         _, layers = descend(problem(model, X, y), layers, 0.5, steps)
-        hessian, expected = Hessian(model, LOGISTIC, X, y, layers), dense(model, X, y, layers)
+        hessian, expected = hessian_at(problem(model, X, y), layers), dense(model, X, y, layers)
         np.testing.assert_allclose(hessian.matrix(), expected, rtol=1e-12, atol=1e-14)
         v = torch.randn(hessian.size, generator=torch.Generator().manual_seed(1)).double()
         np.testing.assert_allclose(hessian.product(v), expected @ v.numpy(), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("widths", [(5,), (5, 4), (4, 3, 2)], ids=str)
+def test_matrix_and_products_of_a_gated_network(widths):
+    model, (X, y) = Gated(widths=widths), random_data(12, 4)
+    layers = initial(model, X)
+    for steps in (0, 40):
+        _, layers = descend(problem(model, X, y), layers, 1.0, steps)
+        hessian, expected = hessian_at(problem(model, X, y), layers), dense(model, X, y, layers)
+        np.testing.assert_allclose(hessian.matrix(), expected, rtol=1e-12, atol=1e-14)
+        v = torch.randn(3, hessian.size, generator=torch.Generator().manual_seed(1)).double()
+        np.testing.assert_allclose(hessian.product(v), v.numpy() @ expected, rtol=1e-11, atol=1e-14)
+        assert torch.allclose(hessian.product(v[1]), hessian.product(v)[1], rtol=1e-12, atol=1e-14)
+    layers[0][0, 0] = torch.inf
+    assert not hessian_at(problem(model, X, y), layers).finite
+
+
+def test_a_gated_network_by_lanczos():
+    model, (X, y) = Gated(widths=(12, 6)), random_data(30, 8)
+    layers = initial(model, X)
+    found = top_eigenvalues(hessian_at(problem(model, X, y), layers), 3, 1e-10, 10**4)
+    np.testing.assert_allclose(found, spectrum(model, X, y, layers)[:3], rtol=1e-8)
 
 
 @pytest.mark.parametrize("scale", [0, 1, 30])
@@ -77,7 +99,7 @@ def test_large_networks_by_lanczos(scale):
     at 30 the loss is large and the Hessian indefinite."""
     model, (X, y) = two_layer(LEAKY_SOFTPLUS, 20), random_data(40, 9)
     layers = [scale * layer for layer in initial(model, X)]
-    hessian = Hessian(model, LOGISTIC, X, y, layers)
+    hessian = hessian_at(problem(model, X, y), layers)
     assert hessian.size > sharpness.WHOLE
     expected = spectrum(model, X, y, layers)
     found = top_eigenvalues(hessian, 1, 1e-9, 10**4)
@@ -91,7 +113,7 @@ def test_late_in_a_run_where_the_loss_has_nearly_or_wholly_gone(scale):
     model, (X, _) = two_layer(LEAKY_SOFTPLUS, 20), random_data(40, 9)
     layers = [scale * layer for layer in initial(model, X)]
     y = forward(problem(model, X, X), layers).sign()
-    hessian = Hessian(model, LOGISTIC, X, y, layers)
+    hessian = hessian_at(problem(model, X, y), layers)
     expected = np.linalg.eigvalsh(hessian.matrix())[-1:]
     assert 0 <= expected < 1e-9
     found = top_eigenvalues(hessian, 1, 1e-9, 10**4)
@@ -101,7 +123,7 @@ def test_late_in_a_run_where_the_loss_has_nearly_or_wholly_gone(scale):
 def test_several_eigenvalues_by_lanczos():
     model, (X, y) = mlp(ACTIVATIONS[2], 12, 6), random_data(30, 8)
     _, layers = descend(problem(model, X, y), initial(model, X), 0.5, 20)
-    found = top_eigenvalues(Hessian(model, LOGISTIC, X, y, layers), 5, 1e-10, 10**4)
+    found = top_eigenvalues(hessian_at(problem(model, X, y), layers), 5, 1e-10, 10**4)
     np.testing.assert_allclose(found, spectrum(model, X, y, layers)[:5], rtol=1e-8)
     assert (np.diff(found) < 0).all()
 
@@ -112,7 +134,7 @@ def test_the_largest_is_not_the_largest_in_modulus():
     layers, y = initial(model, X), torch.ones_like(y)
     expected = spectrum(model, X, y, layers)
     assert abs(expected[-1]) > expected[0], "else this tests nothing"
-    found = top_eigenvalues(Hessian(model, LOGISTIC, X, y, layers), 1, 1e-9, 10**4)
+    found = top_eigenvalues(hessian_at(problem(model, X, y), layers), 1, 1e-9, 10**4)
     np.testing.assert_allclose(found, expected[:1], rtol=1e-8, atol=1e-14)
 
 
@@ -120,7 +142,7 @@ def test_tiny_networks_have_no_more_eigenvalues_than_weights():
     X, y = xor()
     model = two_layer(LEAKY_SOFTPLUS, 2)
     layers = initial(model, X)
-    found = top_eigenvalues(Hessian(model, LOGISTIC, X, y, layers), 6, 1e-3, 50)
+    found = top_eigenvalues(hessian_at(problem(model, X, y), layers), 6, 1e-3, 50)
     np.testing.assert_allclose(found[:4], spectrum(model, X, y, layers), rtol=1e-10, atol=1e-14)
     assert np.isnan(found[4:]).all()
 
@@ -129,16 +151,16 @@ def test_a_spent_budget_and_infinite_weights_give_null():
     model, (X, y) = two_layer(LEAKY_SOFTPLUS, 20), random_data(40, 9)
     layers, counted = initial(model, X), []
 
-    class Counting(Hessian):
+    class Counting(Layered):
         def product(self, v):
             counted.append(1)
             return super().product(v)
 
-    hessian = Counting(model, LOGISTIC, X, y, layers)
+    hessian = Counting(problem(model, X, y), layers)
     assert np.isnan(top_eigenvalues(hessian, 4, 1e-14, 50)).all()
     assert 30 < len(counted) <= 50
     layers[0][0, 0] = torch.inf
-    assert np.isnan(top_eigenvalues(Hessian(model, LOGISTIC, X, y, layers), 4, 1e-3, 50)).all()
+    assert np.isnan(top_eigenvalues(hessian_at(problem(model, X, y), layers), 4, 1e-3, 50)).all()
 
 
 def test_equal_inputs_give_equal_bits_whatever_came_before():
@@ -146,11 +168,11 @@ def test_equal_inputs_give_equal_bits_whatever_came_before():
     layers = initial(model, X)
 
     def found():
-        return top_eigenvalues(Hessian(model, LOGISTIC, X, y, layers), 3, 1e-6, 500)
+        return top_eigenvalues(hessian_at(problem(model, X, y), layers), 3, 1e-6, 500)
 
     first = found()
     np.random.default_rng().standard_normal(9)
-    top_eigenvalues(Hessian(model, LOGISTIC, X, y, [0 * layer for layer in layers]), 2, 1e-3, 200)
+    top_eigenvalues(hessian_at(problem(model, X, y), [0 * layer for layer in layers]), 2, 1e-3, 200)
     assert found().tobytes() == first.tobytes()
 
 

@@ -9,7 +9,7 @@ _PUBLIC = {
     **dict.fromkeys(("Digits", "MNIST"), "data.digits"),
     **dict.fromkeys(("CIFAR10",), "data.cifar10"),
     **dict.fromkeys(("ImageFolder",), "data.folder"),
-    **dict.fromkeys(("TwoLayer", "TwoLayerBoth", "MLP"), "method.models"),
+    **dict.fromkeys(("TwoLayer", "TwoLayerBoth", "MLP", "Gated"), "method.models"),
     **dict.fromkeys(("Softplus", "LeakySoftplus", "GELU", "LeakyGELU"), "method.activations"),
     **dict.fromkeys(("SiLU", "LeakySiLU", "ReLU", "LeakyReLU"), "method.activations"),
     **dict.fromkeys(("HuberizedReLU", "LeakyHuberizedReLU"), "method.activations"),
@@ -17,7 +17,7 @@ _PUBLIC = {
     **dict.fromkeys(("Gradient", "Sign", "Coordinate", "Adam", "Nesterov"), "method.directions"),
     **dict.fromkeys(("Constant", "InverseSqrt", "Logarithmic"), "method.policies"),
     **dict.fromkeys(("LossNormalized", "GradientNormalized", "Polyak"), "method.policies"),
-    **dict.fromkeys(("Armijo", "LossBased"), "method.policies"),
+    **dict.fromkeys(("Armijo", "LossBased", "EdgeOfStability"), "method.policies"),
 }
 
 __all__ = sorted(_PUBLIC)

@@ -114,7 +114,7 @@ def papers_method(study: Study) -> str | None:
 @hypothesis("a two-layer network whose output weights are fixed")
 def two_layer(study: Study) -> str | None:
     if study.model.head is None:
-        return "an MLP trains every layer: the derivatives of f are unbounded"
+        return "every layer is trained: the derivatives of f are unbounded"
     return None
 
 

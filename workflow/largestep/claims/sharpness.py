@@ -29,7 +29,7 @@ def computed(study: Study) -> str | None:
     return None
 
 
-@hypothesis("an MLP, or data that are not linearly separable")
+@hypothesis("a network with every layer trained, or data that are not linearly separable")
 def nonlinear(study: Study) -> str | None:
     if study.model.head is not None and study.samples.margin:
         return "on separable data this network behaves like a linear model, which never sharpens"

@@ -45,27 +45,28 @@ _cache: dict[tuple, Callable] = {}
 def _compiled(problem: Problem, function: FunctionType, signatures) -> Callable:
     """One of the functions below for the problem's activation and loss, compiled.
 
-    numba keeps the result on disk by the function's name and this file's date; the name therefore
-    tells the activation, the loss and the code of both.
+    numba keeps the result on disk by the function's name and this file's date, and links what it
+    finds there by the names of the functions inside; every name therefore tells the activation, the
+    loss and the code of both. Two functions of one name become one where both come from the disk.
     """
     kinds = (type(problem.activation), type(problem.loss))
     if (function, *kinds) not in _cache:
         code = fingerprint(*(kind.__module__.partition(".")[2] for kind in kinds))
         suffix = f"{problem.activation.name}_{problem.loss.name}_{code}"
-        activate = compiled(_specialised(_activate, activation=problem.activation.scalar()))
-        lose = compiled(_specialised(_lose, loss=problem.loss.scalar()))
-        whole = _specialised(function, _activate=activate, _lose=lose)
-        whole.__qualname__ = f"{function.__name__}_{suffix}"
+        activate = compiled(_specialised(_activate, suffix, activation=problem.activation.scalar()))
+        lose = compiled(_specialised(_lose, suffix, loss=problem.loss.scalar()))
+        whole = _specialised(function, suffix, _activate=activate, _lose=lose)
         signature = [(_numbers(problem.activation.numbers), *each) for each in signatures]
         made = njit(signature, cache=True, error_model="numpy")(whole)
         _cache[function, *kinds] = made
     return _cache[function, *kinds]
 
 
-def _specialised(function: FunctionType, **names: Callable) -> FunctionType:
-    """The same code with other meanings of some global names."""
-    meanings = function.__globals__ | names
-    return FunctionType(function.__code__, meanings, function.__name__)
+def _specialised(function: FunctionType, suffix: str, **names: Callable) -> FunctionType:
+    """The same code with other meanings of some global names, under a name of its own."""
+    made = FunctionType(function.__code__, function.__globals__ | names, function.__name__)
+    made.__qualname__ = f"{function.__name__}_{suffix}"
+    return made
 
 
 def _numbers(values: tuple[float, ...]):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from largestep.method.directions.direction import Direction
-from largestep.method.policies.policy import Policy, Schedule, together
+from largestep.method.policies.policy import Policy, Schedule, Search, together
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,12 @@ class Descent:
     def scheduled(self) -> bool:
         """Whether it is gradient descent with stepsizes that are known beforehand."""
         return self.direction.plain and isinstance(self.policies[0], Schedule)
+
+    @property
+    def reads_back(self) -> bool:
+        """Whether a step reads numbers back from the device: a search its tries, Lanczos what it
+        goes on with."""
+        return isinstance(self.policies[0], Search) or self.policies[0].needs_sharpness
 
     def stepsizes(self, device: torch.device) -> Tensor | None:
         """The constant stepsizes, (R,) float64; None where they are not constant."""

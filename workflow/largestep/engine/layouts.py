@@ -22,7 +22,6 @@ from largestep.engine.networks import network
 from largestep.engine.problem import Problem
 from largestep.engine.products import multiply
 from largestep.engine.stepping import Constant, stepping
-from largestep.method.policies.policy import Search
 
 
 class Layout(Protocol):
@@ -191,7 +190,7 @@ def arrange(problem: Problem, weights: list[Tensor], descent: Descent) -> Layout
     if problem.X.device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = False
         batched = Stacked(kind, problem, weights, descent, size=len(descent))
-        if isinstance(descent.policies[0], Search):  # its tries are read back
+        if descent.reads_back:
             return batched
         from largestep.engine.cuda_graphs import Captured
 

@@ -1,6 +1,6 @@
 """What is trained, data and network, and what of it is measured at every step."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -20,23 +20,30 @@ class Problem:
 
     X: (n, d); y: (n,) of -1 and +1; test: the same pair for test data, or None.
     head: (m,) fixed output weights of a two-layer net, or None where the last layer is trained;
-    output_scale: the fixed factor of such a last layer.
+    output_scale: the fixed factor of such a last layer; gate_slope: of a gated network, which has
+    no activation.
     """
 
     X: Tensor
     y: Tensor
-    activation: Activation
+    activation: Activation | None
     head: Tensor | None = None
     test: tuple[Tensor, Tensor] | None = None
     output_scale: float = 1.0
+    gate_slope: float | None = None
     loss: Loss = field(kw_only=True)
 
     @classmethod
     def of(cls, model, loss: Loss, X: Tensor, y: Tensor, test=None) -> "Problem":
         """A model (`method.models`) and a loss on a data set."""
         head = None if model.head is None else torch.as_tensor(model.head).to(X)
-        scale = model.output_scale
-        return cls(X, y, model.activation, head, test, output_scale=scale, loss=loss)
+        kind = {"output_scale": model.output_scale, "gate_slope": model.gate_slope}
+        return cls(X, y, model.activation, head, test, loss=loss, **kind)
+
+    def double(self) -> "Problem":
+        """The same in float64, without the test data."""
+        head = None if self.head is None else self.head.double()
+        return replace(self, X=self.X.double(), y=self.y.double(), head=head, test=None)
 
     @cached_property
     def compilable(self) -> bool:

@@ -1,5 +1,6 @@
 """One step of a network: where to, and how far. What kind of step is chosen once for a grid."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -7,7 +8,9 @@ from torch import Tensor
 
 from largestep.engine.descent import Descent
 from largestep.engine.first_layer import inner
-from largestep.engine.networks import Network
+from largestep.engine.hessian import hessian_at
+from largestep.engine.lanczos import largest_ritz, random_start
+from largestep.engine.network import Network
 from largestep.method.point import Point
 from largestep.method.policies.policy import Search
 
@@ -23,7 +26,8 @@ class Stepping(Protocol):
 
     def pace(self, step: int) -> dict[str, Tensor]:
         """Of the point after `step` steps, (R,) float64 each: `time`, the sum of the stepsizes so
-        far; `last_stepsize`, nan at step 0; `evaluations`, of gradients and losses."""
+        far; `last_stepsize`, nan at step 0; `evaluations`, of gradients, losses
+        and Hessian-vector products."""
 
     def moving(self, scalars: Tensor) -> Tensor:
         """Share of the iterate's numbers that the next step changes in their dtype, (R,)."""
@@ -39,8 +43,10 @@ def stepping(network: Network, descent: Descent) -> Stepping:
     """The steps of a descent."""
     if descent.constant:
         return Constant(network, descent)
-    searching = isinstance(descent.policies[0], Search)
-    return (Searching if searching else Adaptive)(network, descent)
+    policy = descent.policies[0]
+    if isinstance(policy, Search):
+        return Searching(network, descent)
+    return (Sharp if policy.needs_sharpness else Adaptive)(network, descent)
 
 
 class Constant:
@@ -79,20 +85,24 @@ def constant_pace(stepsizes: Tensor, step: int) -> dict[str, Tensor]:
 class Adaptive:
     """Any direction, and a policy that is asked at every point.
 
-    state: `t`, the steps taken so far, what `pace` tells, and whatever direction and policy keep.
+    state: `t`, the steps taken so far; `extra`, evaluations beside the gradient of every point;
+    what else `pace` tells; and whatever direction and policy keep.
     """
 
     def __init__(self, network: Network, descent: Descent):
         self.network, self.direction = network, descent.direction
         self.policy = descent.policy(network.f.device)
         zeros = torch.zeros(len(descent), dtype=torch.float64, device=network.f.device)
-        self.own = {name: zeros.clone() for name in ("t", "time", "last_stepsize", "tries")}
+        self.own = {name: zeros.clone() for name in ("t", "time", "last_stepsize", "extra")}
         self.direction_state = self.direction.start(network.gradients())
         self.policy_state = self.policy.start(zeros)
 
     def step(self, scalars: Tensor) -> None:
-        point = Point(self.own["t"], *scalars)
-        self._count(self._move(point))
+        self._count(self._move(self._point(scalars)))
+
+    def _point(self, scalars: Tensor) -> Point:
+        """What direction and policy look at."""
+        return Point(self.own["t"], *scalars)
 
     def _move(self, point: Point) -> Tensor:
         """Take the step; returns its stepsizes."""
@@ -123,13 +133,13 @@ class Adaptive:
         return {
             "time": self.own["time"].clone(),
             "last_stepsize": last if step else torch.full_like(last, torch.nan),
-            "evaluations": self.own["t"] + 1 + self.own["tries"],
+            "evaluations": self.own["t"] + 1 + self.own["extra"],
         }
 
     def moving(self, scalars: Tensor) -> Tensor:
         """Of a line search, the share that its first try changes."""
         here = {name: tensor.clone() for name, tensor in self.state().items()}
-        point = Point(self.own["t"], *scalars)
+        point = self._point(scalars)
         moves = self._moves(point)
         factor = self.policy.next(point, self.policy_state).to(self.network.f.dtype)
         changed = self.network.moving(factor[:, None, None], moves)
@@ -160,10 +170,35 @@ class Searching(Adaptive):
             self.network.restore(start)
             if accepted.all():
                 break
-            self.own["tries"] += ~accepted
+            self.own["extra"] += ~accepted
             eta = torch.where(accepted, eta, self.policy.shorter(eta))
         else:
             eta = torch.where(accepted, eta, 0.0)
         self._go(moves, eta)
         self.policy.accepted(eta, self.policy_state)
         return eta
+
+
+class Sharp(Adaptive):
+    """Tells the policy the sharpness, in float64 whatever the dtype, one run after the other.
+
+    state: also `eigenvector`, (R, P), where the next step's search for it starts.
+    """
+
+    def __init__(self, network: Network, descent: Descent):
+        super().__init__(network, descent)
+        self.problem = network.problem.double()
+        start = random_start(sum(layer[0].numel() for layer in network.layers()))
+        self.own["eigenvector"] = start.to(self.problem.X).repeat(len(descent), 1)
+
+    def _point(self, scalars: Tensor) -> Point:
+        layers = [layer.double() for layer in self.network.layers()]
+        sharpness = torch.full_like(self.own["t"], torch.nan)
+        for r, start in enumerate(self.own["eigenvector"]):
+            hessian = hessian_at(self.problem, [layer[r] for layer in layers])
+            if hessian.finite:
+                found = largest_ritz(hessian.product, start, self.policy.products)
+                sharpness[r], vector, products = found
+                start.copy_(vector)
+                self.own["extra"][r] += products
+        return replace(super()._point(scalars), sharpness=sharpness)

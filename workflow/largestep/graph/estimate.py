@@ -20,9 +20,10 @@ from largestep.data import samples
 from largestep.engine.descent import Descent
 from largestep.engine.device import choose_device
 from largestep.engine.gradient_flow import Landscape
+from largestep.engine.hessian import hessian_at
 from largestep.engine.problem import Problem
 from largestep.engine.record import Watch
-from largestep.engine.sharpness import WHOLE, Hessian, top_eigenvalues
+from largestep.engine.sharpness import WHOLE, top_eigenvalues
 from largestep.engine.training import train
 from largestep.graph.dag import Graph
 from largestep.graph.resources import Shape
@@ -143,16 +144,13 @@ def seconds_per_snapshot(shape: Shape, asked: Sharpness) -> float:
     """Seconds of the sharpness at one snapshot, at most: with all products that it may use."""
     problem, layers = _problem(shape, torch.float64)
 
-    def hessian() -> Hessian:
-        return Hessian(shape.model, shape.loss, problem.X, problem.y, layers)
-
-    found = hessian()
+    found = hessian_at(problem, layers)
     if found.size <= WHOLE:
         whole = [found, asked.top, asked.tolerance, asked.products]
-        return _elapsed(lambda: (hessian(), top_eigenvalues(*whole)), shape.cuda)
+        return _elapsed(lambda: (hessian_at(problem, layers), top_eigenvalues(*whole)), shape.cuda)
     v = torch.ones(found.size).to(problem.X)
     each = _elapsed(lambda: found.product(v), shape.cuda)
-    return _elapsed(hessian, shape.cuda) + asked.products * each
+    return _elapsed(lambda: hessian_at(problem, layers), shape.cuda) + asked.products * each
 
 
 def _flow(graph: Graph, name: str, shape: Shape) -> tuple[float, ...]:

@@ -134,6 +134,12 @@ class Shape:
         return self.model.layer_shapes(self.d)[0][0]
 
     @property
+    def products(self) -> int:
+        """Hessian-vector products of one run's step, each as dear as two gradients."""
+        wanted = self.policy.products if self.policy.needs_sharpness else 0
+        return min(wanted, self.weights)
+
+    @property
     def gram(self) -> bool:
         """Whether the first layer is iterated by its pre-activations (engine/first_layer.py)."""
         return self.direction.plain and self.n < 2 * self.d
@@ -152,7 +158,8 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     first, at half time, gradient, checkpoint and temporaries), those that it keeps (four times: in
     training, in the store, in the job's file, and as its bytes) and its hidden units' outputs,
     before and after a product that runs share, whose temporaries exist for one run at a time on the
-    CPU and for all at once on CUDA, on the device; the tables.
+    CPU and for all at once on CUDA, on the device; the tables; for a policy that needs the
+    sharpness, in float64, each run's eigenvector and the Lanczos vectors of one run at a time.
     """
     rows = shape.n + shape.tests
     samples = rows * shape.d * (3 * 8 + shape.itemsize)
@@ -163,8 +170,17 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     per_row = ROW_BYTES + (NEURON_BYTES * shape.model.m if shape.neurons else 0)
     tables = per_row * _recorded(shape.steps) * shape.runs
     base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
-    total = base + samples + gram + hidden_outputs + weights + tables
+    total = base + samples + gram + hidden_outputs + weights + tables + _lanczos(shape)
     return math.ceil(attempt * MEMORY_MARGIN * total / MB)
+
+
+def _lanczos(shape: Shape) -> int:
+    """Bytes that a policy takes which needs the sharpness at every step."""
+    if not shape.products:
+        return 0
+    vectors = 8 * shape.weights * (4 * shape.runs + 2 * shape.products + 10)
+    hidden = shape.n * sum(out for out, _ in shape.model.layer_shapes(shape.d))
+    return vectors + 8 * (30 * hidden + shape.n * shape.d)
 
 
 def minutes(shape: Shape, attempt: int = 1) -> int:
@@ -172,8 +188,10 @@ def minutes(shape: Shape, attempt: int = 1) -> int:
 
     Operations of one step, counted as 2 per multiplication and addition: one product with the
     Gram matrix or two with the data for a first layer, three for each other layer of an MLP.
+    Products with the Hessian are taken one run after the other, on CUDA too.
     """
     calls = CUDA_CALL if shape.cuda else CPU_CALL * shape.runs
+    calls += 2 * shape.products * shape.runs * (CUDA_CALL if shape.cuda else CPU_CALL)
     training = (_arithmetic(shape) + calls) * shape.steps
     seconds = START + TIME_MARGIN * (training + KEEP * shape.runs)
     return min(LONGEST, math.ceil(attempt * seconds / 60))
@@ -237,8 +255,10 @@ def flow_minutes(shape: Shape, gradients: int, attempt: int = 1) -> int:
 
 def _arithmetic(shape: Shape) -> float:
     """Seconds of arithmetic in a step of all runs."""
-    rate = CUDA_RATE if shape.cuda else CPU_RATE * (8 / shape.itemsize)
-    return _operations(shape) * shape.runs / rate
+    in_float64 = CUDA_RATE if shape.cuda else CPU_RATE
+    rate = in_float64 if shape.cuda else in_float64 * (8 / shape.itemsize)
+    sharpness = 2 * shape.products * _passes(shape) / in_float64
+    return (_operations(shape) / rate + sharpness) * shape.runs
 
 
 def small(shape: Shape) -> bool:

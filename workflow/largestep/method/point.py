@@ -9,6 +9,7 @@ class Point:
     """The current points of R runs: tensors of shape (R,), float64.
 
     t: the number of steps taken so far; slope: mean_i -l'(y_i f_i).
+    sharpness: the largest eigenvalue of the Hessian of the loss, for a policy that needs it.
     """
 
     t: Any
@@ -17,3 +18,4 @@ class Point:
     squared_norm: Any
     squared_grad_norm: Any
     slope: Any
+    sharpness: Any = None

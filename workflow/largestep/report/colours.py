@@ -21,8 +21,9 @@ _MANY = (
 def palette(values: Iterable[float]) -> dict[float, Colour]:
     """A colour for each of the stepsizes, by rank, at equal steps of perceived difference."""
     ordered = sorted(values)
-    places = np.linspace(0, 1, len(ordered)) if len(ordered) > 1 else [0.45]
-    return dict(zip(ordered, map(tuple, _shades(np.asarray(places)).tolist()), strict=True))
+    count = len(ordered)  # none, where a policy has no stepsize
+    places = np.linspace(0, 1, count) if count > 1 else np.full(count, 0.45)
+    return dict(zip(ordered, map(tuple, _shades(places).tolist()), strict=True))
 
 
 def unordered(names: Iterable[str]) -> Mapping[str, str]:

@@ -61,19 +61,25 @@ def markdown(contents: Contents) -> str:
 def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
     """Heading and a row per stepsize, the largest first: the median over seeds and their range.
 
-    Of a long grid, stepsizes evenly chosen; quantities that no run has are left out. Nothing of
-    several methods, whose numbers their figure writes.
+    A row per policy where policies choose the stepsizes. Of a long grid, stepsizes evenly chosen;
+    quantities that no run has are left out. Nothing of several methods, whose numbers their figure
+    writes.
     """
     if experiment.train.methods:
         return []
-    symbol = "η" if experiment.grid[0] == "eta" else "η̃"
-    groups = list(runs.groupby("stepsize"))[::-1]
+    if runs["stepsize"].isna().all():
+        symbol, groups = "policy", list(runs.groupby("policy", sort=False))
+        names = {policy: plain(policy) for policy, _ in groups}
+    else:
+        symbol = "η" if experiment.grid[0] == "eta" else "η̃"
+        names = {step: number(value) for step, value in experiment.given.items()}
+        groups = list(runs.groupby("stepsize"))[::-1]
     every = -(-len(groups) // _MOST_STEPSIZES)
     columns = [column for column in _QUANTITIES if runs[column[1]].notna().any()]
     rows = [[symbol, *(heading for heading, _, _ in columns)]]
     for step, group in groups[::every]:
         cells = [spread(group[name].tolist(), written) for _, name, written in columns]
-        rows.append([number(experiment.given[step]), *cells])
+        rows.append([names[step], *cells])
     return rows
 
 

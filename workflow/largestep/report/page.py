@@ -125,7 +125,7 @@ def setting(experiment: Experiment) -> list[str]:
     return [
         experiment.dataset.label,
         network.label,
-        network.activation.label,
+        network.activation_label,
         counted(train.steps, "step"),
         counted(len(train.seeds), "seed"),
         train.dtype,

@@ -41,7 +41,7 @@ def identify(name: str, experiment: Experiment, grid: Grid) -> pd.DataFrame:
             "experiment": name,
             "dataset": experiment.dataset.key,
             "model": grid.model.label,
-            "activation": grid.model.activation.label,
+            "activation": grid.model.activation_label,
             "loss_function": grid.loss.label,
             "descent": grid.direction.label,
             "policy": labels,

@@ -22,7 +22,8 @@ T = TypeVar("T")
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
 #: What identifies a run. `stepsize` is the effective one (eta_tilde), null where a grid is over
-#: another number; `policy` then has all of the policy's. `eta` is null for an MLP.
+#: another number; `policy` then has all of the policy's. `eta` is null where the model
+#: has none.
 IDENTITY = {
     "experiment": _text,
     "dataset": _text,
@@ -69,7 +70,7 @@ TRAJECTORIES = pa.schema(
         "moving_fraction": _float,  # weights that the next update changes
         "time": _float,  # effective time: the sum of the stepsizes so far
         "last_stepsize": _float,  # of the step that led here; null at step 0
-        "evaluations": _float,  # of gradients and losses so far
+        "evaluations": _float,  # of gradients, losses and Hessian-vector products so far
         "sharpness": _float,  # largest eigenvalue of the loss's Hessian; null where not computed
         "flow_loss": _float,  # gradient flow's, at time stepsize * step; null where not computed
         **dict.fromkeys(GEOMETRIC, _float),  # null where not computed

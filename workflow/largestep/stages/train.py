@@ -28,8 +28,10 @@ def run(arguments: argparse.Namespace) -> None:
         gpu_sharing.take_one()
     experiment = Experiment.model_validate_json(arguments.spec)
     data, device = samples.read(arguments.data), choose_device(arguments.device)
-    for part in (experiment.model.activation, experiment.train.loss):
-        if experiment.model.head is not None and part.scalar() is None:
+    # Compiled passes are made for fixed output weights alone.
+    model = experiment.model
+    for part in () if model.head is None else (model.activation, experiment.train.loss):
+        if part.scalar() is None:
             print(f"{part.name}: has no compiled code, the library trains it", file=sys.stderr)
     digest = hashlib.sha256(arguments.data.read_bytes()).hexdigest()
     methods, store = experiment.apart, Store(arguments.store)

@@ -33,9 +33,9 @@ def normalized_margin(dataset, model) -> list[Reference]:
 
 def _five_points(dataset, model) -> list[Reference]:
     """The linear problem's margin, which a two-layer net cannot reach, and the net's own limits."""
-    head, leak = model.head, getattr(model.activation, "c", 0.0)
-    if head is None:
+    if model.head is None:
         return []
+    head, leak = model.head, getattr(model.activation, "c", 0.0)
     X, y = dataset.points()
     margin, direction = hard_margin(X, y)
     along = homogeneous_margin(np.outer(np.sign(head), direction), head, leak, X, y)

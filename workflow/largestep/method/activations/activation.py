@@ -82,9 +82,9 @@ class Leaky(Activation):
             return None
         from largestep.method.compiled import compiled, fma
 
-        @compiled
         def leaky(z, c, *numbers):
             value, slope = inner(z, *numbers)
             return fma(c, z, (1 - c) * value), fma(1 - c, slope, c)
 
-        return leaky
+        leaky.__qualname__ = self.name  # code kept on disk is linked by it
+        return compiled(leaky)

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from largestep.method.models.gated import Gated
 from largestep.method.models.mlp import MLP
 from largestep.method.models.two_layer import TwoLayer
 from largestep.method.models.two_layer_both import TwoLayerBoth
 
-AnyModel = Annotated[TwoLayer | TwoLayerBoth | MLP, Field(discriminator="kind")]
+AnyModel = Annotated[TwoLayer | TwoLayerBoth | MLP | Gated, Field(discriminator="kind")]

@@ -1,8 +1,4 @@
-"""What every network has in common: trained layers, and initial weights for them.
-
-All models are the same forward pass, h -> phi(h W^T) layer by layer, times a fixed head or a fixed
-factor at the end.
-"""
+"""What every network has in common: trained layers, and initial weights for them."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -36,16 +32,19 @@ def must_be(what: str) -> WrapValidator:
 class Model(Part):
     """Base of all models.
 
-    order: near-homogeneity order M (paper). head: fixed output weights c, (m,), or None where the
-    last layer is trained. output_scale: the fixed factor of such a last layer.
-    stepsize_per_eta: stepsize = stepsize_per_eta * eta; None where the model has no eta.
+    activation: of the hidden units (`Activated`), or None where the network has none;
+    activation_label: that, or what is in its place, in words. order: near-homogeneity order M
+    (paper). head: fixed output weights c, (m,), or None where the last layer is trained.
+    output_scale: the fixed factor of such a last layer. gate_slope: of sigmoid gates, or None
+    where there are none. stepsize_per_eta: stepsize = stepsize_per_eta * eta; None where the model
+    has no eta.
     """
 
     head: ClassVar[np.ndarray | None] = None
     output_scale: ClassVar[float] = 1.0
+    gate_slope: ClassVar[float | None] = None
     stepsize_per_eta: ClassVar[int | None] = None
 
-    activation: AnyActivation = Field(description="by its name")
     scale: float = Field(1.0, gt=0, description="factor on the initial weights")
 
     @property
@@ -77,6 +76,16 @@ class Model(Part):
             wanted = ", ".join("x".join(map(str, shape)) for shape in shapes)
             raise UserError(f"model.initial_weights: must be of shape {wanted} (got {found})")
         return [self.scale * layer for layer in layers]
+
+
+class Activated(Model):
+    """A network h -> phi(h W^T) layer by layer, times a fixed head or a fixed factor at the end."""
+
+    activation: AnyActivation = Field(description="by its name")
+
+    @property
+    def activation_label(self) -> str:
+        return self.activation.label
 
 
 def matrix(rows: tuple[tuple[float, ...], ...]) -> np.ndarray:

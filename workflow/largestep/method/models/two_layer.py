@@ -5,10 +5,18 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from largestep.method.models.model import Matrix, Model, Vector, WeightFile, Width, matrix, must_be
+from largestep.method.models.model import (
+    Activated,
+    Matrix,
+    Vector,
+    WeightFile,
+    Width,
+    matrix,
+    must_be,
+)
 
 
-class TwoLayer(Model):
+class TwoLayer(Activated):
     """f(w; x) = sum_j c_j phi(x . w_j) with fixed c_j = a_j / m: +1/m first, then -1/m."""
 
     kind: Literal["two_layer"] = "two_layer"

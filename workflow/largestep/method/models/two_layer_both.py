@@ -5,10 +5,17 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from largestep.method.models.model import Matrix, Model, WeightFile, Width, matrix, must_be
+from largestep.method.models.model import (
+    Activated,
+    Matrix,
+    WeightFile,
+    Width,
+    matrix,
+    must_be,
+)
 
 
-class TwoLayerBoth(Model):
+class TwoLayerBoth(Activated):
     """f(w; x) = (1/m) sum_j a_j phi(x . w_j), all w_j and a_j trained (our choice of scale).
 
     Its initial function is that of `two_layer` with the same seed: w_j ~ N(0, 1), and a_j = +1 for

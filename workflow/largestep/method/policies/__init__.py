@@ -9,6 +9,7 @@ from pydantic import Field
 
 from largestep.method.policies.armijo import Armijo, LossBased
 from largestep.method.policies.constant import Constant
+from largestep.method.policies.edge_of_stability import EdgeOfStability
 from largestep.method.policies.inverse_sqrt import InverseSqrt
 from largestep.method.policies.logarithmic import Logarithmic
 from largestep.method.policies.normalized import GradientNormalized, LossNormalized
@@ -22,6 +23,7 @@ AnyPolicy = Annotated[
     | GradientNormalized
     | Polyak
     | Armijo
-    | LossBased,
+    | LossBased
+    | EdgeOfStability,
     Field(discriminator="name"),
 ]

@@ -16,9 +16,12 @@ class Policy(Part):
     """Base of all policies.
 
     constant: eta_t is `stepsize` at every step, for which the engine has a route of its own.
+    needs_sharpness: it looks at the point's sharpness, found by its `products` Hessian-vector
+    products.
     """
 
     constant: ClassVar[bool] = False
+    needs_sharpness: ClassVar[bool] = False
 
     def start(self, like) -> dict:
         """The state at step 0: named tensors (R,), which `next` changes in place.
