@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from constructed import STEPS, build, experiment
 from examples import fact
+from examples_beyond import FLAVORS, POLICIES
 from examples_bounds import losses_after, monotone_runs, power_of, transition_at
 from examples_phases import gap
 from examples_sharpness import near_flow
@@ -16,7 +17,7 @@ from largestep.claims.claim import papers_method
 from largestep.claims.registered import CLAIMS
 from largestep.claims.verdicts import Verdict
 from largestep.configuration.experiment import Flow
-from largestep.method.activations import ALL
+from largestep.method.activations import ALL, GELU
 from largestep.method.activations.constants import Constants
 
 CLAIM = {claim.id: claim for claim in CLAIMS}
@@ -531,9 +532,28 @@ def test_a_theorem_whose_hypothesis_fails_does_not_apply(claim, of, reason):
     assert reason in finding.note
 
 
-def test_every_claim_about_runs_names_the_paper_s_method():
-    words = papers_method.words
-    assert all(words in {h.words for h in claim.needs} for claim in CLAIMS if claim.about_runs)
+def test_every_claim_about_runs_names_the_paper_s_method_or_reads_several():
+    own, several = (experiment("xor"), experiment("digits")), (FLAVORS, POLICIES)
+    for claim in (claim for claim in CLAIMS if claim.about_runs):
+        if papers_method not in claim.needs:
+            assert not any(map(claim.reads, own)), claim.id
+            assert any(map(claim.reads, several)), claim.id
+
+
+def test_claims_of_several_methods_do_not_apply_where_nothing_speaks_for_them():
+    bent = FLAVORS.model_copy(
+        update={"model": FLAVORS.model.model_copy(update={"activation": GELU()})}
+    )
+    same = FLAVORS.model_copy(update={"geometry": False})
+    for claim in ("steepest-soft-margin", "steepest-own-norm"):
+        (finding,) = CLAIM[claim].check(build(bent))
+        assert finding.verdict is Verdict.NOT_APPLICABLE and "not homogeneous" in finding.note
+        assert not CLAIM[claim].reads(same)
+    xor = POLICIES.model_copy(update={"dataset": experiment("xor").dataset})
+    (finding,) = CLAIM["loss-normalized-beats-powers"].check(build(xor))
+    assert finding.verdict is Verdict.NOT_APPLICABLE and "not linearly separable" in finding.note
+    (finding,) = CLAIM["thm22-descent"].check(build(POLICIES))
+    assert finding.verdict is Verdict.NOT_APPLICABLE and "several methods" in finding.note
 
 
 def test_theorem_2_2_needs_no_leak():

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from largestep.common.errors import Damaged, UserError
+from largestep.configuration import reading
 from largestep.data import samples
 from largestep.data.samples import Loaded
+from largestep.graph.dag import Graph
 from largestep.method.models import TwoLayer
-from largestep.results import tables
+from largestep.results import damage, tables
 from largestep.results.store import Run, Store
 
 
@@ -170,3 +172,11 @@ def test_a_pickle_is_never_loaded(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"weights\.npy"):
         model.initial_layers(2, 0)
     assert not Path("sprung").exists()
+
+
+def test_every_target_has_a_log_that_vouches_for_it():
+    """Of every kind of stage: config/beyond.yaml has them all but gradient flow, the demo has it."""
+    for name in ("demo", "beyond"):
+        path = Path(__file__).parents[2] / f"config/{name}.yaml"
+        graph = Graph(reading.parse(reading.read_yaml(path), str(path)), str(path))
+        assert [target for target in graph.targets if damage.log_of(Path(target)) is None] == []

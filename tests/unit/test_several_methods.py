@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from largestep.configuration.experiment import Experiment
 from largestep.report import explorer, figures, outcome, style
+from largestep.report.numbers import number
 from largestep.report.panels.curves import Scene
 from largestep.results import best, geometry_rows, norms, run_rows, tables
 from largestep.results.store import Store
@@ -60,7 +61,9 @@ def trained(tmp_path_factory) -> tuple[pd.DataFrame, pd.DataFrame]:
         found = geometry_rows.along(EXPERIMENT, X, y, summary, kept, device)
         rows = run_rows.trajectories(identity, runs)
         table = pa.Table.from_pandas(rows, schema=tables.TRAJECTORIES, preserve_index=False)
-        parts.append((tables.with_geometry(table, found).to_pandas(), summary))
+        summary = pa.Table.from_pandas(summary, schema=tables.RUNS, preserve_index=False)
+        summary = summary.cast(tables.RUNS)  # as a file has it
+        parts.append((tables.with_geometry(table, found).to_pandas(), summary.to_pandas()))
     trajectories, runs = (pd.concat(each, ignore_index=True) for each in zip(*parts, strict=True))
     return trajectories, runs
 
@@ -122,7 +125,7 @@ def test_final_margins_are_medians_over_seeds(scene):
     for k, column in enumerate(("norm_l1", "param_norm", "norm_linf")):
         margins = (last["margin"] / last[column] ** 2).groupby(last["policy"], sort=False).median()
         for label, text in zip(LABELS, texts[:, k], strict=True):
-            assert float(text) == pytest.approx(margins[label], rel=0.06)
+            assert text == number(margins[label])
         bold = [text.get_fontweight() == "bold" for text in ax.texts[k::3]]
         assert bold == (margins == margins.max()).loc[LABELS].tolist()
 

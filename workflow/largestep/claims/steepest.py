@@ -19,6 +19,8 @@ _SOURCE = "Tsilivis, Vardi and Kempe, for the flow; the correction for finite st
 
 @hypothesis("a homogeneous network: phi(z) = phi'(z) z")
 def homogeneous(study: Study) -> str | None:
+    if study.model.activation is None:
+        return "the network is not homogeneous"
     kappa = study.model.activation.constants().kappa
     return f"kappa = {kappa:.3g}: the network is not homogeneous" if kappa else None
 

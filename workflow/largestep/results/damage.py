@@ -21,7 +21,10 @@ from largestep.results import provenance
 _LOGS = (
     (r"results/data/([^/]+)\.(?:safetensors|json)", r"results/data/logs/\1.log"),
     (r"(results/[^/]+)/runs/([^/]+)/([^/.]+)\.[^/]+", r"\1/logs/train/\2/\3.log"),
-    (r"(results/[^/]+)/(sharpness|flow)/([^/]+)/([^/.]+)\.parquet", r"\1/logs/\2/\3/\4.log"),
+    (
+        r"(results/[^/]+)/(sharpness|flow|geometry)/([^/]+)/([^/.]+)\.parquet",
+        r"\1/logs/\2/\3/\4.log",
+    ),
     (r"(results/[^/]+)/metrics/([^/.]+)\.parquet", r"\1/logs/metrics/\2.log"),
     (r"(results/[^/]+)/figures/([^/.]+)\.[^/]+", r"\1/logs/figure/\2.log"),
     (r"(results/[^/]+)/report\.pdf", r"\1/logs/note.log"),
