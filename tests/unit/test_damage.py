@@ -175,7 +175,7 @@ def test_a_pickle_is_never_loaded(tmp_path, monkeypatch):
 
 
 def test_every_target_has_a_log_that_vouches_for_it():
-    """Of every kind of stage: config/beyond.yaml has them all but gradient flow, the demo has it."""
+    """Of every kind of stage: config/beyond.yaml has all but gradient flow, the demo has that."""
     for name in ("demo", "beyond"):
         path = Path(__file__).parents[2] / f"config/{name}.yaml"
         graph = Graph(reading.parse(reading.read_yaml(path), str(path)), str(path))
