@@ -1,4 +1,7 @@
-"""A colour for each stepsize: the larger, the darker (which share theirs: configuration.grids)."""
+"""A colour for each stepsize: the larger, the darker (which share theirs: configuration.grids).
+
+And the colours of maps.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,6 +15,11 @@ _PATH = ("#f0a030", "#e4602e", "#c8285a", "#84209a", "#1d3f9c", "#07070f")
 
 #: Okabe and Ito's, for what has no order: stepsize policies.
 _UNORDERED = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d00", "#000000")
+
+
+#: Of maps, matplotlib's name: even to the eye, also a colour-blind one, and without greys, which
+#: stand for what has no value.
+MAP = "viridis"
 
 
 def palette(values: Iterable[float]) -> dict[float, Colour]:

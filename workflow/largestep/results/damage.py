@@ -22,6 +22,7 @@ _LOGS = (
     (r"results/data/([^/]+)\.(?:safetensors|json)", r"results/data/logs/\1.log"),
     (r"(results/[^/]+)/runs/([^/]+)/([^/.]+)\.[^/]+", r"\1/logs/train/\2/\3.log"),
     (r"(results/[^/]+)/(sharpness|flow)/([^/]+)/([^/.]+)\.parquet", r"\1/logs/\2/\3/\4.log"),
+    (r"(results/[^/]+)/atlas/([^/.]+)\.parquet", r"\1/logs/atlas/\2.log"),
     (r"(results/[^/]+)/metrics/([^/.]+)\.parquet", r"\1/logs/metrics/\2.log"),
     (r"(results/[^/]+)/figures/([^/.]+)\.[^/]+", r"\1/logs/figure/\2.log"),
     (r"(results/[^/]+)/report\.pdf", r"\1/logs/note.log"),
