@@ -45,6 +45,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/sharpness.smk"
 include: "workflow/rules/flow.smk"
 include: "workflow/rules/geometry.smk"
+include: "workflow/rules/atlas.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
@@ -66,7 +67,7 @@ onstart:
         sys.exit(str(error))
     if workflow.nodes is not None:  # on a cluster
         slurm_queue.wait_for_earlier()
-    logger.info(None, extra={"work": graph.work(workflow.dag.needrun_jobs())})
+    logger.info(None, extra={"work": graph.requests.work(workflow.dag.needrun_jobs())})
 
 
 onerror:

@@ -1,8 +1,8 @@
 rule figure:
     input:
-        trajectories=f"{graph.results}/metrics/trajectories.parquet",
-        runs=f"{graph.results}/metrics/runs.parquet",
-        neurons=f"{graph.results}/metrics/neurons.parquet",
+        trajectories=graph.atlases.figure_rows("trajectories"),
+        runs=graph.atlases.figure_rows("runs"),
+        neurons=graph.atlases.figure_rows("neurons"),
     output:
         svg=report(
             f"{graph.results}/figures/{{figure}}.svg",

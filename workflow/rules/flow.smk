@@ -10,14 +10,14 @@ rule flow:
     wildcard_constraints:
         job="[^/.]+",
     group:
-        graph.group
+        graph.requests.group
     conda:
         "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=graph.flow_memory,
-        runtime=graph.flow_minutes,
-        gpu=graph.gpus,
+        mem_mb=graph.requests.flow_memory,
+        runtime=graph.requests.flow_minutes,
+        gpu=graph.requests.gpus,
         turn=1,
     params:
         weights=graph.weights,

@@ -6,6 +6,7 @@ rule report:
         findings=f"{graph.results}/claims.parquet",
         figures=graph.figures("svg", "png"),
         facts=graph.facts,
+        atlases=graph.atlases.tables,
         template=[
             f"workflow/largestep/report/templates/{name}"
             for name in (
@@ -47,5 +48,5 @@ rule report:
         "python -m largestep.stages.report @<(printf '%s\\n' --config {params.config:q})"
         " --trajectories {input.trajectories:q} --runs {input.runs:q}"
         " --claims {input.claims:q} --findings {input.findings:q} --figures {input.figures:q}"
-        " --facts {input.facts:q} --times {params.times:q} --html {output.html:q} --markdown {output.markdown:q}"
+        " --facts {input.facts:q} --atlases {input.atlases:q} --times {params.times:q} --html {output.html:q} --markdown {output.markdown:q}"
         " --code {params.code} --log {log:q}"

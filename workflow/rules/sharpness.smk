@@ -12,14 +12,14 @@ rule sharpness:
     wildcard_constraints:
         job="[^/.]+",
     group:
-        graph.group
+        graph.requests.group
     conda:
         "../../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=graph.sharpness_memory,
-        runtime=graph.sharpness_minutes,
-        gpu=graph.gpus,
+        mem_mb=graph.requests.sharpness_memory,
+        runtime=graph.requests.sharpness_minutes,
+        gpu=graph.requests.gpus,
         turn=1,
     params:
         spec=graph.sharpness_spec,

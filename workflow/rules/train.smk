@@ -13,14 +13,14 @@ rule train:
     wildcard_constraints:
         job="[^/.]+",
     group:
-        graph.group
+        graph.requests.group
     conda:
         "../../envs/environment.yaml"
     threads: graph.config.threads
     resources:
-        mem_mb=graph.memory,
-        runtime=graph.minutes,
-        gpu=graph.gpus,
+        mem_mb=graph.requests.memory,
+        runtime=graph.requests.minutes,
+        gpu=graph.requests.gpus,
         turn=1,
     params:
         weights=graph.weights,

@@ -1,4 +1,4 @@
-"""A whole configuration: experiments, and figures that compare them."""
+"""A whole configuration: experiments, figures that compare them, and maps over their numbers."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from largestep.common.part import Part
+from largestep.configuration.atlas import Atlas
 from largestep.configuration.experiment import Experiment, Figure, Name, Text
 from largestep.configuration.train import Device
 from largestep.configuration.variants import completed
@@ -41,6 +42,9 @@ class Config(Part):
     comparisons: dict[Name, Comparison] = Field(
         {}, max_length=1000, description="figures of several experiments side by side"
     )
+    atlases: dict[Name, Atlas] = Field(
+        {}, max_length=1000, description="maps of an experiment's runs over two axes"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -69,14 +73,36 @@ class Config(Part):
                     raise ValueError(f"{place}.panels: {lack} (experiment {other})")
         return self
 
+    @model_validator(mode="after")
+    def _mappable(self):
+        for name, atlas in self.atlases.items():
+            place = f"atlases.{name}"
+            for kind in ("experiment", "comparison"):
+                if name in getattr(self, f"{kind}s"):
+                    raise ValueError(f"{place}: is also the name of a {kind}")
+            if atlas.of not in self.experiments:
+                raise ValueError(f"{place}.of: {atlas.of} is not an experiment")
+            if wrong := atlas.mistake(self.experiments[atlas.of]):
+                raise ValueError(f"{place}.{wrong}")
+        return self
+
+    def figure(self, name: str) -> Figure:
+        """What is drawn, and the words for it: of an experiment, a comparison or an atlas."""
+        own = self.comparisons.get(name) or self.atlases.get(name)
+        return own or self.experiments[name].figure
+
     def only(self, figure: str) -> "Config":
-        """What a figure shows, and nothing else: an experiment, or those of a comparison."""
+        """What a figure shows, and nothing else: an experiment, those of a comparison, an atlas."""
         comparisons = {name: c for name, c in self.comparisons.items() if name == figure}
+        atlases = {name: a for name, a in self.atlases.items() if name == figure}
         shown = comparisons[figure].experiments if comparisons else (figure,)
+        shown = (atlases[figure].of,) if atlases else shown
         experiments = {
             name: self.experiments[name].model_copy(update={"variant_of": None}) for name in shown
         }
-        return Config(name=figure, experiments=experiments, comparisons=comparisons)
+        return Config(
+            name=figure, experiments=experiments, comparisons=comparisons, atlases=atlases
+        )
 
     def device_of(self, experiment: str) -> str:
         return self.experiments[experiment].train.device or self.device

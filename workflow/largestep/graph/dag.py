@@ -15,7 +15,9 @@ from largestep.common.fingerprint import fingerprint
 from largestep.configuration import grids, plain, reading
 from largestep.configuration.config import Config
 from largestep.configuration.experiment import Experiment, Figure
-from largestep.graph import resources, slurm_queue
+from largestep.graph import slurm_queue
+from largestep.graph.atlases import Atlases
+from largestep.graph.requests import Requests
 from largestep.results import damage, provenance
 
 DEFAULT = Path("config/demo.yaml")
@@ -52,6 +54,7 @@ class Graph:
         self.results = f"results/{config.name}"
         self._lock = None
         self._scales = grids.joined(config)
+        self.atlases, self.requests = Atlases(self), Requests(self)
         self.datasets = {e.dataset.key: e.dataset for e in config.experiments.values()}
 
     @cached_property
@@ -75,6 +78,7 @@ class Graph:
                     experiment.model.initial_layers(experiment.dataset.shape(self.data_root)[1], 0)
             except UserError as error:
                 raise UserError(f"{self.source}: experiments.{name}.{error}") from error
+        self.atlases.check()
 
     def check_devices(self) -> None:
         """Raise UserError where a run here needs a CUDA device and this machine has none."""
@@ -172,14 +176,14 @@ class Graph:
         return [f"{self.results}/metrics/{table}.parquet" for table in PARTS]
 
     def figures(self, *formats: str) -> list[str]:
-        names = [*self.config.experiments, *self.config.comparisons]
+        names = [*self.config.experiments, *self.config.comparisons, *self.config.atlases]
         return [f"{self.results}/figures/{name}.{f}" for name in names for f in formats]
 
     @property
     def noted(self) -> list[str]:
         """The figures in the note: of variants, only comparisons."""
-        own = [name for name, e in self.config.experiments.items() if not e.variant_of]
-        return [f"{self.results}/figures/{name}.svg" for name in [*own, *self.config.comparisons]]
+        variants = {name for name, e in self.config.experiments.items() if e.variant_of}
+        return [figure for figure in self.figures("svg") if Path(figure).stem not in variants]
 
     @property
     def data(self) -> list[str]:
@@ -195,7 +199,7 @@ class Graph:
         parts = [part for table in PARTS for part in self.parts(table)]
         claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
         reports = [f"{self.results}/report.{kind}" for kind in ("html", "md", "pdf")]
-        ends = [*claims, *self.figures(*FORMATS), *reports]
+        ends = [*claims, *self.atlases.tables, *self.figures(*FORMATS), *reports]
         middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.geometry]
         return [*self.data, *self.facts, *middle, *self.metrics, *ends]
 
@@ -212,7 +216,7 @@ class Graph:
             name: experiment.model_copy(update={"figure": Figure(panels=experiment.figure.panels)})
             for name, experiment in self._used.experiments.items()
         }
-        judged = {"experiments": experiments, "comparisons": {}}
+        judged = {"experiments": experiments, "comparisons": {}, "atlases": {}}
         return reading.to_json(self._used.model_copy(update=judged))
 
     @cached_property
@@ -264,52 +268,9 @@ class Graph:
         file = self.experiment(wildcards).model.weight_file
         return provenance.sha256(Path(file)) if file else None
 
-    # What a job asks of the machine or of a cluster
-
-    def memory(self, wildcards, attempt: int) -> int:
-        return resources.memory(self._shape(wildcards), attempt)
-
-    def minutes(self, wildcards, attempt: int) -> int:
-        return resources.minutes(self._shape(wildcards), attempt)
-
-    def sharpness_memory(self, wildcards, attempt: int) -> int:
-        return resources.sharpness_memory(self._shape(wildcards), attempt)
-
-    def sharpness_minutes(self, wildcards, attempt: int) -> int:
-        budget = self.experiment(wildcards).sharpness.products
-        return resources.sharpness_minutes(self._shape(wildcards), budget, attempt)
-
-    def flow_memory(self, wildcards, attempt: int) -> int:
-        return resources.flow_memory(self._shape(wildcards), attempt)
-
-    def flow_minutes(self, wildcards, attempt: int) -> int:
-        gradients = self.experiment(wildcards).flow.evaluations * len(self.seeds(wildcards))
-        return resources.flow_minutes(self._shape(wildcards), gradients, attempt)
-
-    def work(self, jobs) -> dict[int, float]:
-        """Seconds expected of each of Snakemake's jobs that trains, by its number."""
-        trained = (job for job in jobs if job.rule.name == "train")
-        return {job.jobid: resources.work(self._shape(job.wildcards)) for job in trained}
-
-    def gpus(self, wildcards) -> int:
-        return resources.gpus(self._shape(wildcards))
-
-    def group(self, wildcards) -> str | None:
-        """Small jobs form a group: on a cluster, several of them share a submission."""
-        return "small" if resources.small(self._shape(wildcards)) else None
-
-    def _shape(self, wildcards) -> resources.Shape:
-        experiment = self.experiment(wildcards)
-        return resources.Shape.of(
-            experiment,
-            self._samples[experiment.dataset.key],
-            len(self.seeds(wildcards)),
-            self.config.device_of(wildcards.experiment),
-            self.config.threads,
-        )
-
     @cached_property
-    def _samples(self) -> dict[str, tuple[int, int, int]]:
+    def samples(self) -> dict[str, tuple[int, int, int]]:
+        """(n, d, number of test samples) of each data set, by its key."""
         return {key: dataset.shape(self.data_root) for key, dataset in self.datasets.items()}
 
     def figure_spec(self, wildcards) -> str:
@@ -323,7 +284,8 @@ class Graph:
 
     def figure_words(self, wildcards) -> dict[str, Any]:
         """For the caption in Snakemake's own report, which takes it for reStructuredText."""
-        words = self._figure(wildcards).model_dump(exclude={"panels", "experiments"})
+        kinds = {"title", "paper", "ours", "stand_in"}
+        words = self.config.figure(wildcards.figure).model_dump(include=kinds)
         return {key: _literal(text) for key, text in words.items()}
 
     def code_of(self, stage: str) -> Callable[[Any], str]:
@@ -339,14 +301,11 @@ class Graph:
         return fingerprint("stages.claims", *set().union(*used))
 
     def figure_code(self, wildcards) -> str:
-        panels = self._figure(wildcards).panels
+        drawn = [f"report.panels.{p}" for p in self.config.figure(wildcards.figure).panels]
+        drawn = ["report.atlas"] if wildcards.figure in self.config.atlases else drawn
         shown = self.config.only(wildcards.figure).experiments.values()
         used = set().union(*(experiment.modules for experiment in shown))
-        return fingerprint("stages.figure", *(f"report.panels.{p}" for p in panels), *used)
-
-    def _figure(self, wildcards) -> Figure:
-        name = wildcards.figure
-        return self.config.comparisons.get(name) or self.config.experiments[name].figure
+        return fingerprint("stages.figure", *drawn, *used)
 
 
 def _literal(text: str) -> str:

@@ -47,7 +47,7 @@ _FAR = 10**8 + 1
 
 @dataclass(frozen=True)
 class Forecast:
-    """What an experiment still takes: seconds of each of its jobs, of every kind.
+    """What an experiment or an atlas still takes: seconds of each of its jobs, of every kind.
 
     stored: its runs that the store holds; step: seconds of a step of one run, None where no run is
     to be trained; sharpness and flow: upper bounds, since they assume that budgets are used up.
@@ -65,7 +65,7 @@ class Forecast:
 
 
 def forecast(graph: Graph, store: Store) -> list[Forecast]:
-    """Every experiment of a configuration; those with runs to train are timed."""
+    """Every experiment and atlas of a configuration; those with runs to train are timed."""
     config = graph.config
     torch.set_num_threads(config.threads)
     left = {name: _left(graph, name, store) for name in config.experiments}
@@ -97,7 +97,33 @@ def forecast(graph: Graph, store: Store) -> list[Forecast]:
                 cuda=shapes[name].cuda,
             )
         )
-    return found
+    return found + [_atlas(graph, name) for name in config.atlases]
+
+
+def _atlas(graph: Graph, name: str) -> Forecast:
+    """An atlas: its largest network is timed, the others are taken to cost as much per weight."""
+    shapes = graph.atlases.shapes(name)
+    shapes = [replace(s, cuda=choose_device(_device(graph, name)).type == "cuda") for s in shapes]
+    largest = max(shapes, key=lambda shape: shape.n * shape.weights)
+    runs, made = sum(shape.runs for shape in shapes), Path(graph.atlases.table(name)).is_file()
+    step = None if made else seconds_per_step(largest, BUDGET / len(graph.atlases.all))
+    size = sum(shape.runs * shape.n * shape.weights for shape in shapes)
+    ratio = size / (runs * largest.n * largest.weights)
+    return Forecast(
+        experiment=name,
+        runs=runs,
+        stored=runs if made else 0,
+        steps=largest.steps,
+        step=step,
+        training=() if made else (START + runs * largest.steps * step * ratio,),
+        sharpness=(),
+        flow=(),
+        cuda=largest.cuda,
+    )
+
+
+def _device(graph: Graph, atlas: str) -> str:
+    return graph.config.device_of(graph.config.atlases[atlas].of)
 
 
 def wall_time(found: Iterable[Forecast], kind: str, cores: int, gpus: int) -> float:

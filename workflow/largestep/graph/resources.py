@@ -9,6 +9,7 @@ the memory with real jobs. Those for CUDA are assumptions, deliberately low.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -190,11 +191,26 @@ def minutes(shape: Shape, attempt: int = 1) -> int:
     Gram matrix or two with the data for a first layer, three for each other layer of an MLP.
     Products with the Hessian are taken one run after the other, on CUDA too.
     """
-    calls = CUDA_CALL if shape.cuda else CPU_CALL * shape.runs
-    calls += 2 * shape.products * shape.runs * (CUDA_CALL if shape.cuda else CPU_CALL)
-    training = (_arithmetic(shape) + calls) * shape.steps
-    seconds = START + TIME_MARGIN * (training + KEEP * shape.runs)
+    seconds = START + TIME_MARGIN * (_training(shape) + KEEP * shape.runs)
     return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def atlas_memory(batches: Sequence[Shape], attempt: int = 1) -> int:
+    """Megabytes for an atlas: one batch is in training at a time, beside the rows of all runs."""
+    runs = sum(shape.runs for shape in batches)
+    rows = MEMORY_MARGIN * 2 * ROW_BYTES * runs / MB
+    return max(memory(shape, attempt) for shape in batches) + math.ceil(attempt * rows)
+
+
+def atlas_minutes(batches: Sequence[Shape], attempt: int = 1) -> int:
+    """Minutes for an atlas, at most `LONGEST`; none of its runs goes to the store."""
+    seconds = START + TIME_MARGIN * sum(map(_training, batches))
+    return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def atlas_work(batches: Sequence[Shape]) -> float:
+    """As `work`."""
+    return LOCAL_START + sum(_arithmetic(shape) * shape.steps / 3 for shape in batches)
 
 
 def work(shape: Shape) -> float:
@@ -251,6 +267,13 @@ def flow_minutes(shape: Shape, gradients: int, attempt: int = 1) -> int:
     each = each / CUDA_RATE + CUDA_CALL if shape.cuda else each / CPU_RATE + CPU_CALL
     seconds = START + each * (gradients + _recorded(shape.steps) * shape.runs)
     return min(LONGEST, math.ceil(attempt * seconds / 60))
+
+
+def _training(shape: Shape) -> float:
+    """Seconds that all steps of all runs take: arithmetic, and calls to the tensor library."""
+    calls = CUDA_CALL if shape.cuda else CPU_CALL * shape.runs
+    calls += 2 * shape.products * shape.runs * (CUDA_CALL if shape.cuda else CPU_CALL)
+    return (_arithmetic(shape) + calls) * shape.steps
 
 
 def _arithmetic(shape: Shape) -> float:

@@ -1,4 +1,7 @@
-"""A colour for each stepsize: the larger, the darker (which share theirs: configuration.grids)."""
+"""A colour for each stepsize: the larger, the darker (which share theirs: configuration.grids).
+
+And the colours of maps.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,6 +19,11 @@ _MANY = (
     *("#000000", "#cc6677", "#332288", "#b8a33f", "#117733", "#66b2de", "#882255", "#44aa99"),
     *("#999933", "#aa4499", "#8a8a8a", "#e07b00"),
 )
+
+
+#: Of maps, matplotlib's name: even to the eye, also a colour-blind one, and without greys, which
+#: stand for what has no value.
+MAP = "viridis"
 
 
 def palette(values: Iterable[float]) -> dict[float, Colour]:

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,10 +28,11 @@ class Image:
 class Contents:
     """What the page and its Markdown twin are made of.
 
-    figures: per experiment or comparison. trajectories, runs: rows of the result tables; runs
-    give the order of the experiments. facts: per data set, by its key. times: one row per job,
-    with columns stage, seconds and memory (MiB). claims: entries of claims.json. findings: rows
-    of claims.parquet. machine, versions: names and values.
+    figures: per experiment, comparison or atlas. trajectories, runs: rows of the result tables;
+    runs give the order of the experiments. facts: per data set, by its key. times: one row per
+    job, with columns stage, seconds and memory (MiB). claims: entries of claims.json. findings:
+    rows of claims.parquet. machine, versions: names and values. atlases: of each the numbers of
+    `runs` and of `diverged` ones, and `rate`, runs trained a second, None where nobody knows.
     """
 
     config: Config
@@ -46,3 +47,4 @@ class Contents:
     versions: Mapping[str, str]
     commit: str
     finished: datetime
+    atlases: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)

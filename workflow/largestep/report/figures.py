@@ -94,12 +94,12 @@ def _canvas(plates: Sequence[_Plate | None], columns: int) -> tuple[Figure, list
             ax.set_axis_off()
         for axis in (ax.xaxis, ax.yaxis):
             if axis.get_scale() == "log":
-                axis.set_major_formatter(_power)
+                axis.set_major_formatter(power)
     curves.end_together({ax: plate.scene.experiment.train.steps for plate, ax in shown})
     return figure, axes
 
 
-def _power(value: float, _: int) -> str:
+def power(value: float, _: int) -> str:
     """A tick of a logarithmic axis, 10⁻³ or 200, in plain letters: mathtext takes far longer."""
     exponent = math.floor(math.log10(value) + 1e-9)
     if math.isclose(value, 10.0**exponent) and not 0 <= exponent < 2:

@@ -14,7 +14,7 @@ from largestep.configuration.experiment import Experiment
 from largestep.report import inline_svg, judgements, outcome
 from largestep.report.contents import Contents
 from largestep.report.numbers import number, share, steps
-from largestep.report.page import setting, template
+from largestep.report.page import axes, setting, template
 
 _MOST_STEPSIZES = 9
 
@@ -40,6 +40,8 @@ def markdown(contents: Contents) -> str:
     return template("summary.md", autoescape=False).render(
         contents=contents,
         plain=plain,
+        axes=axes,
+        mapped=outcome.mapped,
         experiments=shown,
         comparisons=config.comparisons,
         settings={name: setting(experiment) for name, experiment in shown.items()},

@@ -17,7 +17,7 @@ import typst
 from largestep.configuration.config import Comparison, Config
 from largestep.configuration.experiment import Experiment
 from largestep.report.numbers import number, share, steps
-from largestep.report.page import setting
+from largestep.report.page import axes, setting
 
 TEMPLATE = Path(__file__).parent / "templates" / "note.typ"
 
@@ -39,7 +39,7 @@ _QUANTITIES = (
 class Contents:
     """All that the note tells.
 
-    figures: an SVG for each experiment that is no variant, and for each comparison. runs: rows of
+    figures: an SVG for each experiment that is no variant, comparison and atlas. runs: rows of
     tables.RUNS. claims: entries of claims.json. machine: names and values.
     """
 
@@ -73,6 +73,10 @@ def told(contents: Contents) -> dict[str, Any]:
     figures += [
         _figure(name, c) | {"setting": _compared(c), "table": []}
         for name, c in config.comparisons.items()
+    ]
+    figures += [
+        _figure(name, a) | {"setting": axes(config, name), "table": [], "extension": True}
+        for name, a in config.atlases.items()
     ]
     return {
         "name": config.name,
@@ -125,6 +129,7 @@ def _figure(name: str, words: Any) -> dict[str, Any]:
         "paper": words.paper,
         "ours": words.ours,
         "stand_in": getattr(words, "stand_in", ""),
+        "extension": False,
     }
 
 

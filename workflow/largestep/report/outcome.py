@@ -1,5 +1,7 @@
 """What a figure shows, in two sentences of numbers from its own runs."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from largestep.configuration.experiment import Experiment
@@ -30,6 +32,13 @@ def sentences(experiment: Experiment, runs: pd.DataFrame) -> str:
         by_policy = kept.groupby("policy", sort=False)["final_loss"].median()
         parts = [f"{number(loss)} with {policy}" for policy, loss in by_policy.items()]
     return f"{text}{' and '.join(parts)}. {_phases(kept)}"
+
+
+def mapped(found: Mapping[str, float | None]) -> str:
+    """Of an atlas: how many runs, how many diverged, and how fast they were trained."""
+    rate = f", {number(found['rate'])} runs a second" if found["rate"] else ""
+    diverged = f" {steps(found['diverged'])} of them diverged." if found["diverged"] else ""
+    return f"{steps(found['runs'])} runs in one job{rate}.{diverged}"
 
 
 def _phases(runs: pd.DataFrame) -> str:

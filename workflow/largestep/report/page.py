@@ -40,15 +40,18 @@ def html(contents: Contents) -> str:
         claims=claims,
         names=names,
         own=own,
+        others={**config.comparisons, **config.atlases},
         experiments=config.experiments,
         figures={name: figure(name, contents) for name in contents.figures},
         shown={name: inline_svg.shown(image.svg) for name, image in contents.figures.items()},
-        words={name: figure_of(config, name) for name in contents.figures},
+        words={name: config.figure(name) for name in contents.figures},
         key=inline_svg.panels(contents.figures[main].svg, "key"),
         main=main,
-        stand_ins=sum(bool(figure_of(config, name).stand_in) for name in own),
-        outcomes={name: outcome.sentences(config.experiments[name], runs[name]) for name in names},
-        settings={name: setting(experiment) for name, experiment in config.experiments.items()},
+        stand_ins=sum(bool(config.figure(name).stand_in) for name in own),
+        outcomes={name: outcome.sentences(config.experiments[name], runs[name]) for name in names}
+        | {name: outcome.mapped(found) for name, found in contents.atlases.items()},
+        settings={name: setting(experiment) for name, experiment in config.experiments.items()}
+        | {name: axes(config, name) for name in config.atlases},
         counts=judgements.counts(claims),
         summary=judgements.summary(claims),
         undecided=[c for c in claims if c["verdict"] in ("violated", "inconclusive")],
@@ -64,6 +67,7 @@ def html(contents: Contents) -> str:
         scripts=explorer.scripts(),
         stages=stages,
         arrows=stage_graph.arrows(stages),
+        size=stage_graph.size(stages),
         most_facts_open=_MOST_FACTS_OPEN,
         configuration=yaml.safe_dump(
             config.model_dump(mode="json"), sort_keys=False, default_flow_style=None
@@ -92,7 +96,6 @@ def template(name: str, autoescape: bool) -> Template:
         "VERDICTS": judgements.VERDICTS,
         "ORIGINS": judgements.ORIGINS,
         "PLURAL": judgements.PLURAL,
-        "GRAPH": stage_graph.SIZE,
         "BOX": stage_graph.BOX,
     }
     return environment.get_template(name)
@@ -106,11 +109,6 @@ def in_order(config: Config) -> list[str]:
 def _place(words: Specification) -> tuple[int, str]:
     found = re.match(r"Figure (\d+)(.*)", words.title)
     return (int(found[1]), found[2]) if found else (10**6, "")
-
-
-def figure_of(config: Config, name: str) -> Specification:
-    """What the configuration says of a figure."""
-    return config.comparisons.get(name) or config.experiments[name].figure
 
 
 def figure(name: str, contents: Contents) -> list[inline_svg.Panel]:
@@ -130,6 +128,17 @@ def setting(experiment: Experiment) -> list[str]:
         counted(len(train.seeds), "seed"),
         train.dtype,
     ]
+
+
+def axes(config: Config, name: str) -> list[str]:
+    """What an atlas is a map of, and its two axes, in words."""
+    atlas = config.atlases[name]
+    base = config.experiments[atlas.of]
+    ends = [
+        f"{key} from {number(values[0])} to {number(values[-1])} ({len(values)} values)"
+        for key, values in atlas.axes.items()
+    ]
+    return [f"runs of {atlas.of}", *ends, counted(atlas.steps or base.train.steps, "step")]
 
 
 def curves(contents: Contents, names: Sequence[str], runs: Mapping) -> dict[str, str]:

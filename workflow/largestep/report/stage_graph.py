@@ -14,14 +14,14 @@ _PLACES = {
     "sharpness": (2, 0, ("train",)),
     "flow": (2, 2, ("dataset",)),
     "geometry": (2, 1, ("train",)),
+    "atlas": (2, 3, ("dataset",)),
     "metrics": (3, 1, ("train", "sharpness", "flow", "geometry")),
     "claims": (4, 0, ("metrics",)),
-    "figure": (4, 2, ("metrics",)),
+    "figure": (4, 2, ("metrics", "atlas")),
     "report": (5, 1, ("claims", "figure")),
 }
 _PITCH = (138, 74)
 BOX = (112, 50)
-SIZE = (5 * _PITCH[0] + BOX[0] + 4, 2 * _PITCH[1] + BOX[1] + 4)
 
 
 class Stage(NamedTuple):
@@ -54,6 +54,12 @@ def stages(times: pd.DataFrame) -> list[Stage]:
             )
         )
     return found
+
+
+def size(shown: list[Stage]) -> tuple[int, int]:
+    """Width and height of the picture, in pixels."""
+    lowest = max((stage.y for stage in shown), default=0)
+    return 5 * _PITCH[0] + BOX[0] + 4, max(lowest, 2 * _PITCH[1] + 2) + BOX[1] + 2
 
 
 def arrows(shown: list[Stage]) -> list[tuple[int, int, int, int, int, int]]:

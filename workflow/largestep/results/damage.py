@@ -25,6 +25,7 @@ _LOGS = (
         r"(results/[^/]+)/(sharpness|flow|geometry)/([^/]+)/([^/.]+)\.parquet",
         r"\1/logs/\2/\3/\4.log",
     ),
+    (r"(results/[^/]+)/atlas/([^/.]+)\.parquet", r"\1/logs/atlas/\2.log"),
     (r"(results/[^/]+)/metrics/([^/.]+)\.parquet", r"\1/logs/metrics/\2.log"),
     (r"(results/[^/]+)/figures/([^/.]+)\.[^/]+", r"\1/logs/figure/\2.log"),
     (r"(results/[^/]+)/report\.pdf", r"\1/logs/note.log"),

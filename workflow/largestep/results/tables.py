@@ -108,6 +108,20 @@ RUNS = pa.schema(
     }
 )
 
+#: One row per run of an atlas: what is told of any run, where it stands, what maps need besides.
+ATLAS = pa.schema(
+    [
+        *RUNS,
+        pa.field("x", _float),
+        pa.field("y", _float),
+        pa.field("initial_sharpness", _float),  # at the initial weights; null without a stepsize
+        # From the initial weights to the last (engine/movement.py), null where not asked for:
+        pa.field("relative_movement", _float),
+        pa.field("feature_movement", _float),
+        pa.field("kernel_movement", _float),
+    ]
+)
+
 #: One row per run, recorded step and neuron.
 NEURONS = pa.schema(
     IDENTITY

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -82,14 +83,14 @@ class Grid:
         """The effective stepsize eta_tilde of each run; None for a policy that has none."""
         return [getattr(policy, "stepsize", None) for policy in self.policies]
 
-    @property
+    @cached_property
     def thresholds(self) -> list[float]:
         if not is_papers(self.loss, self.direction, self.policies[0]):
             return [np.nan] * len(self.policies)
         found = [stable_threshold(self.model, self.samples[0], step) for step in self.stepsizes]
         return [np.nan if threshold is None else threshold for threshold in found]
 
-    @property
+    @cached_property
     def kappa(self) -> float:
         """Near-homogeneity constant of the network; 0 where it has none (an MLP)."""
         constants = smoothness(self.model, self.samples[0])
@@ -98,11 +99,13 @@ class Grid:
     def keys(self, data_digest: str) -> list[str]:
         """The store's key of each run: all that determines its numbers."""
         file = self.model.weight_file
+        weights = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
+        code = fingerprint("engine.training", *self._modules)
         return [
             key_of(
                 data=data_digest,
                 model=self.model.model_dump(mode="json"),
-                weights=hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None,
+                weights=weights,
                 loss=self.loss.model_dump(mode="json"),
                 direction=self.direction.model_dump(mode="json"),
                 policy=policy.model_dump(mode="json"),
@@ -114,7 +117,7 @@ class Grid:
                 snapshots=self.snapshots,
                 device=self.device.type,
                 threads=self.threads,
-                code=fingerprint("engine.training", *self._modules),
+                code=code,
             )
             for seed, policy, threshold in zip(
                 self.seeds, self.policies, self.thresholds, strict=True
@@ -147,37 +150,40 @@ def train_grid(
     return runs
 
 
+def train_whole(grid: Grid, progress: Callable[[int], None] = lambda step: None) -> list[Run]:
+    """All runs of the grid from their first step to the last, in one go and without a store."""
+    return _apart(_trainer(grid, range(len(grid.seeds)), progress)(grid.steps))
+
+
 def _train_from(grid, chosen, runs, progress, interval):
     """Continue the `chosen` runs, all at the same step; yields them at every checkpoint."""
-    problem, weights = _problem(grid), _weights(grid, chosen)
-
-    def each(values):
-        chosen_values = [values[r] for r in chosen]
-        return torch.tensor(chosen_values, dtype=torch.float64, device=grid.device)
-
-    watch = Watch(each(grid.thresholds), grid.kappa, grid.model.order)
+    train_to = _trainer(grid, chosen, progress)
     step, pace = (runs[0].last if runs[0] else 0), None
     while step < grid.steps:
         # A short stretch first, to learn how many steps an interval holds.
         ahead = 64 if pace is None else max(1, round(interval / pace))
         stop = grid.steps if step + 1.5 * ahead > grid.steps else step + ahead
         begun = time.monotonic()
-        trained = train(
-            problem,
-            weights,
-            Descent(grid.direction, [grid.policies[r] for r in chosen]),
-            stop,
-            watch,
-            neurons=grid.neurons,
-            snapshots=grid.snapshots,
-            progress=progress,
-            start=_together(runs, grid.device) if runs[0] else None,
-        )
-        later = _apart(trained)
+        later = _apart(train_to(stop, _together(runs, grid.device) if runs[0] else None))
         runs = [a.followed_by(b) if a else b for a, b in zip(runs, later, strict=True)]
         pace = (time.monotonic() - begun) / (stop - step)
         step = stop
         yield runs
+
+
+def _trainer(grid: Grid, chosen: Sequence[int], progress) -> Callable[..., Trained]:
+    """What trains the `chosen` runs to a step, from the state in which they are or the first."""
+    problem, weights = _problem(grid), _weights(grid, chosen)
+    descent = Descent(grid.direction, [grid.policies[r] for r in chosen])
+    thresholds = [grid.thresholds[r] for r in chosen]
+    below = torch.tensor(thresholds, dtype=torch.float64, device=grid.device)
+    watch = Watch(below, grid.kappa, grid.model.order)
+    look = {"neurons": grid.neurons, "snapshots": grid.snapshots, "progress": progress}
+
+    def train_to(step: int, start: dict[str, torch.Tensor] | None = None) -> Trained:
+        return train(problem, weights, descent, step, watch, **look, start=start)
+
+    return train_to
 
 
 def _problem(grid: Grid) -> Problem:

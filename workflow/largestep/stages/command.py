@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from largestep.common import locks
@@ -13,7 +13,7 @@ from largestep.results import damage, provenance
 
 
 def main(
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], Mapping[str, float] | None],
     parser: argparse.ArgumentParser,
     reads: Sequence[str] = (),
     writes: Sequence[str] = (),
@@ -25,7 +25,8 @@ def main(
     input is checked against the record of the stage that wrote it, and made again where it
     differs. With --log, the log ends as the record of where the outputs come from, or as the
     reason why there are none; and jobs with the same log wait for each other, so that a job
-    orphaned by a crash cannot write last. says: the result in a few words, for the record. A
+    orphaned by a crash cannot write last. says: the result in a few words, for the record, which
+    has what `run` measured, too: times, say, which would make equal outputs differ. A
     mistake of the user's, or of the machine's files, is exit code 1 and one line: in the log, which
     Snakemake's run repeats at its end, or on stderr where there is none.
     """
@@ -38,13 +39,15 @@ def main(
                 stack.enter_context(locks.acquire(provenance.lock_of(arguments.log)))
                 arguments.log.unlink(missing_ok=True)
             inputs = {path: damage.intact(path) for path in _paths(arguments, reads)}
-            run(arguments)
+            measured = run(arguments)
             if arguments.log:
                 stage = Path(sys.argv[0]).stem
                 given = vars(arguments).items()
                 plain = {name: _plain(value) for name, value in given if value is not None}
                 found = provenance.record(stage, plain, inputs, _paths(arguments, writes))
                 found["result"] = says(arguments)
+                if measured:
+                    found["measured"] = dict(measured)
                 provenance.write(found, arguments.log)
         except Damaged as error:
             error.path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from importlib import import_module
 from pathlib import Path
 
 from largestep.common.errors import UserError
@@ -16,7 +17,7 @@ from largestep.stages.command import main
 
 def run(arguments: argparse.Namespace) -> None:
     def scene(name: str) -> Scene:
-        paths = (arguments.trajectories, arguments.runs, arguments.neurons)
+        paths = (*arguments.trajectories, arguments.runs, *arguments.neurons)
         *rows, neurons = (tables.read(path, experiment=name) for path in paths)
         for path, frame in zip(paths, rows, strict=False):
             if frame.empty:
@@ -30,10 +31,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     name = arguments.figure
     config = Config.model_validate_json(arguments.spec)
-    comparison = config.comparisons.get(name)
-    words = comparison or config.experiments[name].figure
+    comparison, atlas = config.comparisons.get(name), config.atlases.get(name)
+    words = config.figure(name)
     with style.theme():
-        if comparison:
+        if atlas:  # by name, as panels: other figures do not depend on its code
+            atlases = import_module("largestep.report.atlas")
+            drawn = atlases.draw(atlas, config.experiments[atlas.of], tables.read(arguments.runs))
+        elif comparison:
             drawn = figures.compare(comparison, [scene(each) for each in comparison.experiments])
         else:
             drawn = figures.draw(scene(name))
@@ -44,14 +48,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--figure", required=True, help="an experiment or a comparison")
+    parser.add_argument("--figure", required=True, help="an experiment, a comparison or an atlas")
     parser.add_argument("--spec", required=True, help="configuration of what it shows, as JSON")
     parser.add_argument(
         "--among", default="{}", help="stepsizes among which each experiment's get their colours"
     )
-    parser.add_argument("--trajectories", type=Path, required=True)
+    parser.add_argument("--trajectories", type=Path, nargs="*", help="none for an atlas")
     parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--neurons", type=Path, required=True, help="empty where not recorded")
+    parser.add_argument("--neurons", type=Path, nargs="*", help="no rows where not recorded")
     parser.add_argument("--svg", type=Path, required=True)
     parser.add_argument("--pdf", type=Path, required=True)
     parser.add_argument("--png", type=Path, required=True)

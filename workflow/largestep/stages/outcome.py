@@ -32,6 +32,13 @@ def trained(arguments: argparse.Namespace) -> str:
     return ", ".join(parts)
 
 
+def mapped(arguments: argparse.Namespace) -> str:
+    """Of an atlas: how many runs, and how many diverged."""
+    statuses = pq.read_table(arguments.out, columns=["status"])["status"].to_pylist()
+    diverged = statuses.count("diverged")
+    return f"{len(statuses):,} runs" + (f", {diverged:,} diverged" if diverged else "")
+
+
 def rows(arguments: argparse.Namespace) -> str:
     """Of a table: its number of rows."""
     return f"{pq.read_metadata(arguments.out).num_rows:,} rows"

@@ -13,20 +13,13 @@ from largestep.common.fingerprint import closure
 from largestep.configuration.config import Config
 from largestep.report import markdown, page
 from largestep.report.contents import Contents, Image
-from largestep.results import provenance, tables
+from largestep.results import damage, provenance, tables
 from largestep.stages import outcome
 from largestep.stages.command import main
 
 STAGES = (
-    "dataset",
-    "train",
-    "sharpness",
-    "flow",
-    "geometry",
-    "metrics",
-    "claims",
-    "figure",
-    "report",
+    *("dataset", "train", "sharpness", "flow", "geometry", "atlas"),
+    *("metrics", "claims", "figure", "report"),
 )
 
 
@@ -50,6 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         versions=provenance.versions(_libraries()),
         commit=provenance.commit(),
         finished=datetime.now(UTC),
+        atlases={path.stem: _mapped(path) for path in arguments.atlases},
     )
     for path, text in (
         (arguments.html, page.html(contents)),
@@ -57,6 +51,15 @@ def run(arguments: argparse.Namespace) -> None:
     ):
         with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8")
+
+
+def _mapped(table: Path) -> dict[str, float | None]:
+    """Numbers about an atlas; how long it took is in its job's record, not in its table."""
+    statuses = tables.read(table)["status"]
+    record = provenance.read(damage.log_of(table)) if damage.log_of(table) else None
+    seconds = (record or {}).get("measured", {}).get("training_seconds")
+    rate = len(statuses) / seconds if seconds else None
+    return {"runs": len(statuses), "diverged": int((statuses == "diverged").sum()), "rate": rate}
 
 
 def _times(folders: list[Path], datasets: set[str]) -> pd.DataFrame:
@@ -104,9 +107,10 @@ if __name__ == "__main__":
     parser.add_argument(
         "--times", type=Path, nargs="*", default=[], help="folders of Snakemake's benchmarks"
     )
+    parser.add_argument("--atlases", type=Path, nargs="*", default=[], help="their tables")
     parser.add_argument("--claims", type=Path, required=True, help="claims.json")
     parser.add_argument("--findings", type=Path, required=True, help="claims.parquet")
     parser.add_argument("--html", type=Path, required=True)
     parser.add_argument("--markdown", type=Path, required=True)
-    inputs = ["figures", "trajectories", "runs", "facts", "claims", "findings"]
+    inputs = ["figures", "trajectories", "runs", "facts", "atlases", "claims", "findings"]
     main(run, parser, reads=inputs, writes=["html", "markdown"], says=outcome.written)
