@@ -21,6 +21,9 @@ paper: $(READY) ## the whole graph on config/paper.yaml; DATA=<folder> where you
 	$(if $(filter default,$(PROFILE)),@$(ESTIMATE) --configfile config/paper.yaml)
 	@$(RUN) --configfile config/paper.yaml
 
+beyond: $(READY) ## beyond the paper: other directions and stepsize policies, atlases; offline
+	@$(RUN) --configfile config/beyond.yaml
+
 test: $(READY) ## linters and all tests of a few minutes
 	ruff check .
 	ruff format --check .
@@ -79,4 +82,4 @@ clean: ## delete .venv and everything in results/
 	rm -rf .venv .snakemake
 	find results -mindepth 1 ! -name .gitkeep -delete
 
-.PHONY: help demo paper test test-slurm test-sge test-full claims compare verify store prune bench bench-quick setup clean
+.PHONY: help demo paper beyond test test-slurm test-sge test-full claims compare verify store prune bench bench-quick setup clean
