@@ -26,6 +26,7 @@ def at_home(tmp_path_factory) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_small_grids_share_a_submission_large_ones_do_not(project, at_home):
     """GPUs are pretended: the jobs ask for one each, get it, and train on the CPU."""
     project.before_training("echo $1 $CUDA_VISIBLE_DEVICES $SLURM_JOB_ID >> visible.txt")

@@ -44,6 +44,17 @@ def batched(kind, problem, weights, descent):
     return Stacked(kind, problem, weights, descent, size=len(descent))
 
 
+#: Every one has compiled passes of its own, which take seconds to compile; two of them will do.
+each_activation = pytest.mark.parametrize(
+    "activation",
+    [
+        pytest.param(a, marks=() if a.name in ("leaky_softplus", "gelu") else pytest.mark.slow)
+        for a in ACTIVATIONS
+    ],
+    ids=lambda a: a.name,
+)
+
+
 def parametrize(layouts):
     return pytest.mark.parametrize("kind", layouts.values(), ids=layouts)
 
@@ -77,7 +88,7 @@ def advanced(layout, runs, steps):
     return series
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+@each_activation
 @parametrize(LAYOUTS)
 def test_a_point_is_measured_as_autograd_does(kind, activation):
     problem, weights, stepsizes = setting(kind, activation=activation)
@@ -99,7 +110,7 @@ def test_a_point_is_measured_as_autograd_does(kind, activation):
             torch.testing.assert_close(found[r], gradient, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
+@each_activation
 @parametrize(TWO_LAYER)
 def test_the_compiled_pass_does_what_tensors_do_on_cuda(kind, activation):
     problem, weights, stepsizes = setting(kind, activation=activation)

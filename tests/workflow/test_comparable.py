@@ -70,6 +70,7 @@ def test_figure_4_over_100_000_steps(project):
     compare(project, "points", X, y, np.zeros((2, 3)), np.array([0.5, -0.5]))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("DATA" not in os.environ, reason="needs CIFAR-10 and MNIST: set DATA")
 def test_200_cifar_images_beside_mnist(project):
     project.content["experiments"] = {
