@@ -98,7 +98,7 @@ def _movements(grid: Grid, runs: list[Run]) -> list[Movement]:
 def _load(checkpoint: Checkpoint) -> Done:
     if saved := checkpoint.load():
         rows = pa.ipc.open_stream(saved["rows"].tobytes()).read_all()
-        return Done(rows, int(saved["batches"]), float(saved["seconds"]))
+        return Done(rows, saved["batches"].item(), saved["seconds"].item())
     return Done(tables.ATLAS.empty_table(), 0, 0.0)
 
 
