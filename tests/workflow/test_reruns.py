@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from project import HOSTILE
 from test_any_text import check_text
 from test_healing import check_healed, contents, harm
 
@@ -155,6 +156,42 @@ def test_a_variant_trains_alone_and_is_drawn_beside_its_base(rerun):
     rerun.content["comparisons"]["beside"]["title"] = "Side by side"
     rerun.configure()
     assert rerun.ran("-n") == {"figure": 1, "claims": 1, "report": 1, "note": 1}
+
+
+def test_an_atlas_trains_alone_and_is_mapped_without_entries_in_the_store(rerun):
+    before = set((rerun.root / "results/store").iterdir())
+    atlas = {
+        "of": "points",
+        "x": {"train.stepsize": {"from": 0.5, "to": 50, "count": 4}},
+        "y": {"model.scale": [0.5, 1, 2]},
+        "steps": 50,
+        "panels": ["final_loss"],
+        "ours": HOSTILE,
+    }
+    rerun.content["experiments"]["points"]["model"]["initial_weights"] = "standard_normal"
+    rerun.content["atlases"] = {"map": atlas}
+    rerun.configure()
+    rerun.ran()
+    assert len(set((rerun.root / "results/store").iterdir()) - before) == 1  # of points itself
+    rows = pd.read_parquet(rerun.results / "atlas/map.parquet")
+    assert len(rows) == 12 and set(rows["steps"]) == {50}
+    for report in ("report.html", "report.md"):
+        text = (rerun.results / report).read_text()
+        assert "Extension, ours" in text and "12 runs in one job" in text
+        assert "runs a second" in text
+    check_text(rerun)
+    rerun.content["experiments"]["points"]["train"]["stepsize"] = [5.0]  # which the axis replaces
+    rerun.content["atlases"]["map"]["panels"] = ["final_loss", "normalized_margin"]
+    rerun.configure()
+    counted = rerun.ran()
+    assert counted["train"] == 1 and "atlas" not in counted
+    rerun.content["atlases"]["map"]["title"] = "Another"
+    rerun.configure()
+    assert rerun.ran() == {"figure": 1, "report": 1, "note": 1}
+    table = rerun.results / "atlas/map.parquet"
+    whole = table.read_bytes()
+    table.write_bytes(whole[:-1] + b"x")
+    assert rerun.ran()["atlas"] == 1 and table.read_bytes() == whole
 
 
 def test_gradient_flow_is_computed_without_training(rerun):

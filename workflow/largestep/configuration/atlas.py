@@ -147,7 +147,8 @@ class Atlas(Figure):
         base: the experiment `of`.
         """
         content = base.model_dump()
-        content |= {"sharpness": None, "flow": None, "figure": {}, "variant_of": None}
+        later = {"sharpness": None, "flow": None, "geometry": False}
+        content |= {**later, "figure": {}, "variant_of": None}
         content["train"] |= {"record": {"snapshots": int(self.moves)}}
         content["train"] |= {"steps": self.steps or base.train.steps}
         trained = {key: values for key, values in self.axes.items() if key.startswith("train.")}
@@ -181,6 +182,10 @@ class Atlas(Figure):
 
     def mistake(self, base: Experiment) -> str | None:
         """What does not go together with the experiment, "key: what is wrong"; None if all does."""
+        if base.train.methods:
+            return f"of: {self.of} has several methods; an atlas is of one"
+        if self.moves and base.model.activation is None:
+            return f"panels: what moves is not known of a {base.model.kind} model"
         if self.across == self.upward:
             return f"y: must be over another key than x (got {self.upward!r} twice)"
         for axis, key in (("x", self.across), ("y", self.upward)):

@@ -77,9 +77,8 @@ class Config(Part):
     def _mappable(self):
         for name, atlas in self.atlases.items():
             place = f"atlases.{name}"
-            for kind in ("experiment", "comparison"):
-                if name in getattr(self, f"{kind}s"):
-                    raise ValueError(f"{place}: is also the name of a {kind}")
+            if name in self.experiments or name in self.comparisons:
+                raise ValueError(f"{place}: is also the name of an experiment or a comparison")
             if atlas.of not in self.experiments:
                 raise ValueError(f"{place}.of: {atlas.of} is not an experiment")
             if wrong := atlas.mistake(self.experiments[atlas.of]):

@@ -38,8 +38,8 @@ def _divergence(rows: pd.DataFrame) -> pd.Series:
 KINDS = {
     "transition_step": Kind(
         "Transition step",
-        "The first step s of the stable phase (Theorem 2.2). Up to eta = c2 n / c1 a larger "
-        "stepsize brings it forward like 1/eta; beyond, it depends on chance.",
+        "The first step s of the stable phase (Theorem 2.2). By Theorem 4.1 it falls like 1/eta "
+        "up to eta = c2 n / c1; beyond, look for a plateau and for catapults that end it.",
         _column("stable_phase_step"),
         lacking="stable phase not reached",
     ),

@@ -10,8 +10,10 @@ import torch
 
 from largestep.configuration.atlas import Atlas, Batch
 from largestep.configuration.experiment import Experiment
+from largestep.engine.hessian import hessian_at
 from largestep.engine.movement import Movement, movement
-from largestep.engine.sharpness import Hessian, top_eigenvalues
+from largestep.engine.problem import Problem
+from largestep.engine.sharpness import top_eigenvalues
 from largestep.results import run_rows, tables
 from largestep.results.checkpoint import Checkpoint
 from largestep.results.store import Run
@@ -76,10 +78,10 @@ def _rows(
 def _sharpness(grid: Grid) -> dict[int, float]:
     """lambda_max of the loss's Hessian at each seed's initial weights, in float64."""
     X, y = (torch.as_tensor(each, dtype=torch.float64) for each in grid.samples[:2])
-    found = {}
+    problem, found = Problem.of(grid.model, grid.loss, X, y), {}
     for seed in dict.fromkeys(grid.seeds):
         layers = [torch.as_tensor(w) for w in grid.model.initial_layers(X.shape[1], seed)]
-        hessian = Hessian(grid.model, grid.loss, X, y, layers)
+        hessian = hessian_at(problem, layers)
         found[seed] = float(top_eigenvalues(hessian, 1, _TOLERANCE, _PRODUCTS)[0])
     return found
 
@@ -98,7 +100,7 @@ def _movements(grid: Grid, runs: list[Run]) -> list[Movement]:
 def _load(checkpoint: Checkpoint) -> Done:
     if saved := checkpoint.load():
         rows = pa.ipc.open_stream(saved["rows"].tobytes()).read_all()
-        return Done(rows, int(saved["batches"]), float(saved["seconds"]))
+        return Done(rows, saved["batches"].item(), saved["seconds"].item())
     return Done(tables.ATLAS.empty_table(), 0, 0.0)
 
 
