@@ -44,9 +44,11 @@ class SlurmProject(Project):
         first = '"sh before.sh {wildcards.experiment} && python -m largestep.stages.train'
         self.edit("workflow/rules/train.smk", command, first)
 
-    def submit(self, *options: str, target: str = JOINED) -> subprocess.CompletedProcess:
+    def submit(
+        self, *options: str, target: str = JOINED, environment=None
+    ) -> subprocess.CompletedProcess:
         """snakemake through SLURM, to its end."""
-        return self.run(*options, *self.options, target)
+        return self.run(*options, *self.options, target, environment=environment)
 
     def start(self, *options: str) -> subprocess.Popen:
         """The same, without waiting for it; its output goes to snakemake.out."""

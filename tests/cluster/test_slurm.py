@@ -83,12 +83,17 @@ def demo(tmp_path_factory) -> Project:
 
 
 def test_what_the_command_line_configures_reaches_the_jobs(project):
-    """A job on the cluster reads the Snakefile again: with the same --config."""
+    """A job on the cluster reads the Snakefile again: with the same --config.
+
+    And it runs with the Python that runs Snakemake, in an environment that is not activated.
+    """
     del project.content["experiments"]["points"], project.content["experiments"]["digits"]
     project.content["device"] = "cuda"
     project.configure()
     target = JOINED.replace("tiny", "other")
-    process = project.submit("--config", "name=other", "device=cpu", "threads=2", target=target)
+    given = ("--config", "name=other", "device=cpu", "threads=2")
+    bare = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    process = project.submit(*given, target=target, environment=bare)
     assert process.returncode == 0, process.stdout
     assert {job["JobState"] for job in project.jobs()} == {"COMPLETED"}
     assert not project.results.exists()
