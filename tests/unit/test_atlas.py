@@ -16,6 +16,7 @@ from largestep.common.errors import UserError
 from largestep.configuration import atlas as configuration
 from largestep.configuration import reading
 from largestep.configuration.config import Config
+from largestep.graph import estimate
 from largestep.graph.dag import Graph
 from largestep.report import atlas as figures
 from largestep.report import atlas_lines, atlas_maps, style
@@ -273,6 +274,19 @@ def test_requests_grow_with_the_atlas():
     assert few.minutes(wildcards, 1) < many.minutes(wildcards, 1) <= 24 * 60
     assert few.memory(wildcards, 1) < many.memory(wildcards, 1) < 2 * few.memory(wildcards, 1)
     assert few.work(wildcards) < many.work(wildcards)
+
+
+def test_an_estimate_counts_an_atlas_until_its_table_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate, "BUDGET", 0.05)
+    graph = Graph(config(y={"model.width": [2, 8]}), "my.yaml")
+    found = estimate.forecast(graph, Store(Path("results/store")))[-1]
+    assert (found.experiment, found.runs, found.steps) == ("map", 8, 60)
+    assert estimate.START < found.training[0] <= estimate.START + 8 * 60 * found.step
+    table = Path(graph.atlases.table("map"))
+    table.parent.mkdir(parents=True)
+    table.touch()
+    assert not estimate.forecast(graph, Store(Path("results/store")))[-1].training
 
 
 # Figures
