@@ -125,7 +125,7 @@ def test_final_margins_are_medians_over_seeds(scene):
     for k, column in enumerate(("norm_l1", "param_norm", "norm_linf")):
         margins = (last["margin"] / last[column] ** 2).groupby(last["policy"], sort=False).median()
         for label, text in zip(LABELS, texts[:, k], strict=True):
-            assert text == number(margins[label])
+            assert text == number(margins[label], 2)
         bold = [text.get_fontweight() == "bold" for text in ax.texts[k::3]]
         assert bold == (margins == margins.max()).loc[LABELS].tolist()
 

@@ -21,8 +21,7 @@ _POWER = -2.0
 
 def _reads(experiment: Experiment) -> bool:
     methods = experiment.train.methods or ()
-    constant = [method.direction.plain and method.policy.constant for method in methods]
-    return any(constant) and not all(constant)
+    return {True, False} <= {each.policy.constant for each in methods if each.direction.plain}
 
 
 @claim_per_run(
@@ -40,10 +39,12 @@ def _reads(experiment: Experiment) -> bool:
 def loss_normalized_beats_powers(study: Study, run: Run) -> Finding | None:
     if not run.facts["policy"].startswith("loss normalized"):
         return None
-    loss = run.octaves["loss"]
-    loss = loss[loss > 0]
-    if len(loss) < 3:
-        return undecided("fewer than two octaves before the run froze", "a smaller stepsize")
+    fitted = run.octaves[(run.octaves["margin"] > 0) & (run.octaves["loss"] > 0)]
+    loss = fitted["loss"]
+    if len(loss) < 3 or loss.index[-1] < 4 * loss.index[-3]:
+        return undecided(
+            "fewer than two octaves with all samples correctly classified", "more steps"
+        )
     before, last = np.diff(np.log(loss.iloc[-3:])) / math.log(2)
     found = at_most(last, _POWER, step=int(loss.index[-1]), note=f"{before:.3g} the octave before")
     if found.verdict is Verdict.HOLDS and last >= before:

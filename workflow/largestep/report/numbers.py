@@ -10,12 +10,12 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MOST_NAMED = 6
 
 
-def number(value: float | None) -> str:
+def number(value: float | None, digits: int = 4) -> str:
     """Four digits that count: 0.03271, 3.271·10⁻⁵, 16,000."""
     if is_missing(value):
         return NOTHING
     plain = 1000 <= abs(value) < 1e6
-    digits, _, exponent = (f"{value:,.0f}" if plain else f"{value:.4g}").partition("e")
+    digits, _, exponent = (f"{value:,.0f}" if plain else f"{value:.{digits}g}").partition("e")
     power = f"·10{str(int(exponent)).translate(SUPERSCRIPTS)}" if exponent else ""
     return digits.replace("-", "\N{MINUS SIGN}") + power
 

@@ -28,6 +28,7 @@ DIVERGED = {"linestyle": "", "marker": "x", "markersize": 6, "markeredgewidth": 
 MARKS = {"change": CHANGE, "stable": STABLE}
 
 _CROSS = "cross"
+_HIGHEST = 1e290  # on a logarithmic axis, whose margins must be numbers too
 STEP_AXIS = "step $t$"
 
 
@@ -153,7 +154,7 @@ def drawable(ax: Axes, x: pd.Series, y: pd.Series) -> pd.Series:
     shown = np.isfinite(x) & np.isfinite(y)
     for values, scale in ((x, ax.get_xscale()), (y, ax.get_yscale())):
         if scale == "log":
-            shown &= values > 0
+            shown &= (values > 0) & (values < _HIGHEST)
     return shown
 
 

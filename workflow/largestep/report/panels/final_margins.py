@@ -27,7 +27,7 @@ def draw(ax: Axes, scene: Scene) -> None:
     rows = list(dict.fromkeys(key(last)))
     values = np.array([[column[row] for column in table.values()] for row in rows])
     largest = np.nanmax(values, axis=0)
-    texts = [[number(value) for value in row] for row in values]
+    texts = [[number(value, 2) for value in row] for row in values]
     shades = np.clip(values / largest, 0, 1)
     number_map.draw(ax, shades, texts, [str(row) for row in rows], table, values == largest)
     ax.set(xlabel="margin in the norm")
