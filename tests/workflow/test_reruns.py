@@ -1,5 +1,6 @@
 """Only what changed runs again: real Snakemake runs after one change each."""
 
+import json
 import os
 import random
 import re
@@ -183,15 +184,52 @@ def test_an_atlas_trains_alone_and_is_mapped_without_entries_in_the_store(rerun)
     rerun.content["experiments"]["points"]["train"]["stepsize"] = [5.0]  # which the axis replaces
     rerun.content["atlases"]["map"]["panels"] = ["final_loss", "normalized_margin"]
     rerun.configure()
-    counted = rerun.ran()
+    counted = rerun.ran("-n")
     assert counted["train"] == 1 and "atlas" not in counted
-    rerun.content["atlases"]["map"]["title"] = "Another"
-    rerun.configure()
-    assert rerun.ran() == {"figure": 1, "report": 1, "note": 1}
     table = rerun.results / "atlas/map.parquet"
     whole = table.read_bytes()
     table.write_bytes(whole[:-1] + b"x")
-    assert rerun.ran()["atlas"] == 1 and table.read_bytes() == whole
+    assert rerun.ran("results/tiny/atlas/map.parquet") == {"atlas": 1}
+    assert table.read_bytes() == whole
+
+
+def test_several_methods_go_through_the_graph_and_a_new_one_trains_alone(rerun):
+    methods = [
+        {"stepsize": [1, 3]},
+        {"direction": {"name": "sign"}, "stepsize": [0.1]},
+        {"policy": {"name": "polyak"}},
+    ]
+    rerun.content["experiments"] = {
+        "several": {
+            "dataset": {"source": "xor"},
+            "model": {"kind": "two_layer_both", "width": 4, "activation": {"name": "relu"}},
+            "train": {
+                "methods": methods,
+                "seeds": [0, 1],
+                "seeds_per_job": 2,
+                "steps": 60,
+                "record": {"snapshots": 4},
+            },
+            "geometry": True,
+            "figure": {"panels": ["loss_by_evaluations", "evaluations_needed", "final_margins"]},
+        }
+    }
+    rerun.configure()
+    counted = rerun.ran()
+    assert counted["train"] == counted["geometry"] == 1
+    rows = rerun.trajectories("several")
+    runs = rows.groupby(["descent", "policy", "stepsize", "seed"], dropna=False)
+    assert len(runs) == 8 and runs["norm_l1"].count().min() >= 8
+    claims = json.loads((rerun.results / "claims.json").read_text())
+    assert any(c["id"] == "steepest-own-norm" and c["applicable"] for c in claims)
+    assert "polyak" in (rerun.results / "figures/several.svg").read_text()
+
+    before = set((rerun.root / "results/store").iterdir())
+    methods.append({"policy": {"name": "armijo"}, "stepsize": [1]})
+    rerun.configure()
+    rerun.ran("--until", "metrics")
+    assert len(set((rerun.root / "results/store").iterdir()) - before) == 2
+    assert rerun.trajectories("several").query("step == 60").shape[0] == 10
 
 
 def test_gradient_flow_is_computed_without_training(rerun):
