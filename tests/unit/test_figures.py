@@ -505,7 +505,8 @@ def test_a_comparison_of_six_has_two_rows_for_each_panel():
 
 def options(folder, experiment, name="here") -> dict[str, str]:
     files = {kind: folder / f"f.{kind}" for kind in ("svg", "pdf", "png")}
-    files |= {table: folder / f"{table}.parquet" for table in TABLES}
+    rows, runs, neurons = (folder / f"{table}.parquet" for table in TABLES)
+    files |= {"trajectories": [rows], "runs": runs, "neurons": [neurons]}
     config = Config(name="f", experiments={name: experiment})
     return {"figure": name, "spec": reading.to_json(config), "among": "{}"} | files
 
@@ -525,7 +526,7 @@ def test_stage_writes_in_another_process_the_bytes_that_are_drawn_here(tmp_path)
     given = [
         word
         for option, value in options(tmp_path, experiment).items()
-        for word in (f"--{option}", str(value))
+        for word in (f"--{option}", *map(str, value if isinstance(value, list) else [value]))
     ]
     command = [sys.executable, "-m", "largestep.stages.figure", *given]
     done = subprocess.run(command, capture_output=True, text=True)

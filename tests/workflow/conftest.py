@@ -2,9 +2,12 @@
 
 import copy
 import shutil
+from pathlib import Path
 
 import pytest
-from project import Project
+from project import TINY, Project
+
+from largestep.common import locks
 
 
 @pytest.fixture
@@ -14,18 +17,26 @@ def project(tmp_path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Project:
-    """A copy with a finished run; tests must leave it as it is."""
-    project = Project(tmp_path_factory.mktemp("finished"))
-    project.ran()
-    return project
+def finished(tmp_path_factory, worker_id) -> Project:
+    """A copy with a finished run, made once for all workers; tests must leave it as it is."""
+    base = tmp_path_factory.getbasetemp()
+    made = (base if worker_id == "master" else base.parent) / "made"
+    with locks.acquire(made.with_name(".made.lock")):
+        if not made.exists():
+            made.mkdir()
+            Project(made).ran()
+    return copied(made, tmp_path_factory.mktemp("finished") / "copy")
 
 
 @pytest.fixture
 def rerun(finished, tmp_path) -> Project:
-    """A private copy of the finished project, Snakemake's memory included."""
-    root = tmp_path / "copy"
-    shutil.copytree(finished.root, root, symlinks=True)
+    """A private copy of the finished project."""
+    return copied(finished.root, tmp_path / "copy")
+
+
+def copied(source: Path, root: Path) -> Project:
+    """A copy of a project with its results, Snakemake's memory included."""
+    shutil.copytree(source, root, symlinks=True)
     project = object.__new__(Project)
-    project.root, project.content = root, copy.deepcopy(finished.content)
+    project.root, project.content = root, copy.deepcopy(TINY)
     return project
