@@ -24,8 +24,8 @@ MB = 2**20
 
 #: Resident memory of a train job on XOR: Python, torch, numba, pyarrow, the scalars of some
 #: thousand steps (measured: 460 to 500 MiB with a CPU build of torch, 740 to 780 with the one that
-#: brings CUDA, which keeps a few GB in the host's memory where it is used); and the two processes of
-#: Snakemake that a node counts as the job's (105 MiB each, with 10,000 jobs in the graph).
+#: brings CUDA, which takes a few GB of the host's memory where it is used); and of the two
+#: processes of Snakemake that a node counts as the job's (105 MiB each, with 10,000 jobs).
 BASE_BYTES, BASE_CUDA_BYTES = 780 * MB, 4200 * MB
 
 #: Bytes in the tables for a recorded step of a run (measured: 460), and for each of its neurons.
