@@ -11,9 +11,7 @@ from largestep.claims.statistics import half_interval
 from largestep.claims.transition import beyond_interval
 from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, left_open, undecided
 from largestep.configuration.experiment import Experiment
-
-#: The losses to reach.
-_TARGETS = (1e-2, 1e-4)
+from largestep.results.best import TARGETS
 
 #: A power of the number of steps that the loss must outrun, and does not at a constant stepsize.
 _POWER = -2.0
@@ -42,9 +40,8 @@ def loss_normalized_beats_powers(study: Study, run: Run) -> Finding | None:
     fitted = run.octaves[(run.octaves["margin"] > 0) & (run.octaves["loss"] > 0)]
     loss = fitted["loss"]
     if len(loss) < 3 or loss.index[-1] < 4 * loss.index[-3]:
-        return undecided(
-            "fewer than two octaves with all samples correctly classified", "more steps"
-        )
+        note = "fewer than two octaves with all samples correctly classified"
+        return undecided(note, "more steps")
     before, last = np.diff(np.log(loss.iloc[-3:])) / math.log(2)
     found = at_most(last, _POWER, step=int(loss.index[-1]), note=f"{before:.3g} the octave before")
     if found.verdict is Verdict.HOLDS and last >= before:
@@ -65,7 +62,7 @@ def loss_normalized_beats_powers(study: Study, run: Run) -> Finding | None:
     reads=_reads,
 )
 def constant_has_half_the_gain(study: Study) -> Iterator[Finding]:
-    yield from (_gain(study, target) for target in _TARGETS)
+    yield from (_gain(study, target) for target in TARGETS[:2])
 
 
 def _gain(study: Study, target: float) -> Finding:
