@@ -76,7 +76,8 @@ def _numbers(values: tuple[float, ...]):
 def _activate(numbers, Z, values, slopes):
     """Values phi(z) of the pre-activations Z, and slopes."""
     for e in range(Z.size):
-        values[e], slopes[e] = activation(Z[e], *numbers)  # noqa: F821
+        # Widened here: where the function does it, numba finds no vector form of this loop.
+        values[e], slopes[e] = activation(np.float64(Z[e]), *numbers)  # noqa: F821
 
 
 @compiled
