@@ -121,23 +121,24 @@ def slow(scalars, watch, stepsize, threshold, n):
     return found
 
 
-def digested(scalars, watch, stepsizes, cuts):
+def digested(scalars, watch, stepsizes, cuts, digest=Running.digest):
     running = Running(watch, stepsizes, 5, EPS)
     edges = [0, *sorted(cuts), len(scalars)]
     for first, last in pairwise(edges):
         if last > first:
-            running.digest(scalars[first:last], first)
+            digest(running, scalars[first:last], first)
     return running.state
 
 
+@pytest.mark.parametrize("digest", [Running.digest, Running._digest_tensors])
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6), st.sets(st.integers(1, 199), max_size=8), st.integers(1, 4))
-def test_running_quantities_are_those_of_a_slow_loop(seed, cuts, order):
+def test_running_quantities_are_those_of_a_slow_loop(digest, seed, cuts, order):
     scalars, runs = series(3, 200, seed), 3
     watch = Watch(torch.tensor([0.3, math.nan, 0.05]).double(), 0.35, order)
     stepsizes = torch.tensor([1.0, 2.0, 3.0]).double()
-    found = digested(scalars, watch, stepsizes, cuts)
-    whole = digested(scalars, watch, stepsizes, set())
+    found = digested(scalars, watch, stepsizes, cuts, digest)
+    whole = digested(scalars, watch, stepsizes, set(), digest)
     for r in range(runs):
         threshold = watch.stable_threshold[r].item()
         expected = slow(scalars[..., r].tolist(), watch, stepsizes[r].item(), threshold, 5)
@@ -147,6 +148,23 @@ def test_running_quantities_are_those_of_a_slow_loop(seed, cuts, order):
         assert torch.equal(found[name], whole[name]), name
 
 
+@pytest.mark.parametrize("stepsizes", [None, torch.ones(3).double()])
+def test_compiled_code_and_tensors_agree_on_what_is_not_finite(stepsizes):
+    """Losses that are 0, infinite or not a number, weights that vanish; some runs never settle."""
+    scalars = series(3, 60, 1)
+    scalars[30:34, 0, 0] = 0
+    scalars[34, 0, 0] = 1
+    scalars[20:, 2, 1] = 0
+    scalars[40:, :, 2], scalars[50:, :, 2] = torch.inf, torch.nan
+    watch = Watch(torch.tensor([0.5, 0.5, torch.nan]).double(), 0.35, 2)
+    compiled, tensors = (
+        digested(scalars, watch, stepsizes, {31}, digest)
+        for digest in (Running.digest, Running._digest_tensors)
+    )
+    for name, value in tensors.items():
+        torch.testing.assert_close(compiled[name], value, rtol=1e-14, atol=0, equal_nan=True)
+
+
 def test_the_step_of_divergence_is_noticed_run_by_run():
     scalars = series(2, 20, 0)
     scalars[7:, :, 1] = torch.nan
@@ -154,7 +172,7 @@ def test_the_step_of_divergence_is_noticed_run_by_run():
     found = digested(scalars, watch, torch.ones(2).double(), {5})
     assert found["diverged_step"].tolist() == [-1, 7]
     clean = digested(
-        scalars[..., :1], Watch(watch.stable_threshold[:1], 0.0, 1), torch.ones(1), {5}
+        scalars[..., :1], Watch(watch.stable_threshold[:1], 0.0, 1), torch.ones(1).double(), {5}
     )
     for name, value in clean.items():
         assert torch.equal(found[name][:1], value), name

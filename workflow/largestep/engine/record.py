@@ -1,8 +1,8 @@
 """What is kept of a trajectory: rows on a fixed step grid, and quantities that see every step.
 
-The engine hands over the per-step scalars of a stretch at once; they are digested with
-cumulative operations on the device, so that the loop itself stays bare. Results do not
-depend on where stretches begin and end.
+The engine hands over the per-step scalars of a stretch at once; they are digested on the device,
+so that the loop itself stays bare: with cumulative operations on a GPU, by compiled code on the
+CPU. Results do not depend on where stretches begin and end.
 """
 
 from dataclasses import dataclass
@@ -61,6 +61,9 @@ class Running:
 
     def __init__(self, watch: Watch, stepsizes: Tensor | None, n: int, eps: float):
         self.watch, self.stepsizes, self.n, self.eps = watch, stepsizes, n, eps
+        # A loss is a mean of l(y f); f carries a relative error of a few eps and |f| is about
+        # |ln L|, so a rise below this times 1 + |ln L| is round-off.
+        self._tolerance = 32 * eps
         runs, device = len(watch.stable_threshold), watch.stable_threshold.device
 
         def full(value, dtype=torch.float64):
@@ -98,6 +101,29 @@ class Running:
         Returns (2, k + 1, R): sums of the loss and of the slope over all steps before each of
         these, and before the next.
         """
+        if scalars.device.type == "cpu":
+            return self._digest_compiled(scalars, first)
+        return self._digest_tensors(scalars, first)
+
+    def _digest_compiled(self, scalars: Tensor, first: int) -> Tensor:
+        from largestep.engine import compiled_record  # numba takes .3 s to import
+
+        runs = scalars.shape[2]
+        sums = scalars.new_empty(2, len(scalars) + 1, runs)
+        stepsizes = self.stepsizes
+        if stepsizes is None:
+            stepsizes = scalars.new_full((runs,), torch.nan)
+        compiled_record.digest(
+            *(scalars.numpy(), first, self.state["last"].numpy()),
+            *(self.watch.stable_threshold.numpy(), stepsizes.numpy()),
+            *(self.n, self._tolerance, self.watch.kappa, self.watch.order),
+            tuple(self.state[name].numpy() for name in compiled_record.STEPS),
+            tuple(self.state[name].numpy() for name in compiled_record.VALUES),
+            sums.numpy(),
+        )
+        return sums
+
+    def _digest_tensors(self, scalars: Tensor, first: int) -> Tensor:
         state, watch = self.state, self.watch
         if not len(scalars):
             return torch.stack([state["loss_sum"], state["slope_sum"]])[:, None]
@@ -106,10 +132,7 @@ class Running:
         before = torch.cat([state["last"].T[None], scalars[:-1]])
         loss_before, _, squared_norm_before, squared_grad_before, _ = before.unbind(1)
 
-        # A loss is a mean of l(y f); f carries a relative error of a few eps and |f| is about
-        # |ln L|, so a rise below this is round-off (science.md, trap 2).
-        tolerance = 32 * self.eps * (1 + loss_before.log().abs())
-        rose = loss > loss_before * (1 + tolerance)
+        rose = loss > loss_before * (1 + self._tolerance * (1 + loss_before.log().abs()))
         state["increases"] += rose.sum(0)
         latest = torch.where(rose, steps, 0).amax(0)
         torch.maximum(state["last_increase_step"], latest, out=state["last_increase_step"])
