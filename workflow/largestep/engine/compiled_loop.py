@@ -24,7 +24,7 @@ class Loop:
         self.problem, self.initial = problem, weights[0]
         self.policy = descent.policy(problem.X.device)
         self.stepsizes = descent.stepsizes(problem.X.device)
-        self.run_steps = descender(problem)
+        self.run_steps = descender(problem, len(descent))
         self.network = (problem.activation.numbers, problem.head.numpy())
         self.clock = {}
         if self.stepsizes is None:

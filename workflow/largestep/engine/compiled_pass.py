@@ -4,8 +4,8 @@ Every operation is an IEEE operation (`method.compiled`). So a run's numbers dep
 neighbours, nor on its place among them, nor on the processor (but for GELU's erf, which is the C
 library's).
 
-The functions are written for any activation and any loss: `activation` and `loss` are names to
-which `_specialised` gives a meaning, once for each pair, before numba compiles them.
+The functions are written for any activation, any loss and any number of runs: `activation`, `loss`
+and `lanes` are names to which `_specialised` gives a meaning before numba compiles them.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from largestep.engine.problem import Problem
 from largestep.method.compiled import compiled, fma
 
 
-def descender(problem: Problem) -> Callable:
-    """`_descend` for the problem's activation and loss."""
-    return _compiled(problem, _descend, _DESCEND)
+def descender(problem: Problem, runs: int) -> Callable:
+    """`_descend` for the problem's activation and loss, and so many runs."""
+    return _compiled(problem, _descend, _DESCEND, alone=runs == 1)
 
 
 def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor], None]:
     """What `networks.TwoLayer` does between products, compiled; computed in float64."""
-    run = _compiled(problem, _differentiate_run, _DIFFERENTIATE)
+    run = _compiled(problem, _differentiate_run, _DIFFERENTIATE, alone=False)
     network = (problem.activation.numbers, problem.head.numpy(), problem.y.numpy())
 
     def differentiate(Z: Tensor, D: Tensor, f: Tensor, scalars: Tensor) -> None:
@@ -42,24 +42,39 @@ def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor
 _cache: dict[tuple, Callable] = {}
 
 
-def _compiled(problem: Problem, function: FunctionType, signatures) -> Callable:
+@compiled
+def _any(runs):
+    return runs
+
+
+@compiled
+def _one(runs):
+    """A constant: the loops over runs vanish, and those around them become vector loops."""
+    return 1
+
+
+def _compiled(problem: Problem, function: FunctionType, signatures, alone: bool) -> Callable:
     """One of the functions below for the problem's activation and loss, compiled.
 
     numba keeps the result on disk by the function's name and this file's date, and links what it
     finds there by the names of the functions inside; every name therefore tells the activation, the
     loss and the code of both. Two functions of one name become one where both come from the disk.
     """
-    kinds = (type(problem.activation), type(problem.loss))
-    if (function, *kinds) not in _cache:
-        code = fingerprint(*(kind.__module__.partition(".")[2] for kind in kinds))
-        suffix = f"{problem.activation.name}_{problem.loss.name}_{code}"
-        activate = compiled(_specialised(_activate, suffix, activation=problem.activation.scalar()))
-        lose = compiled(_specialised(_lose, suffix, loss=problem.loss.scalar()))
-        whole = _specialised(function, suffix, _activate=activate, _lose=lose)
+    key = (function, type(problem.activation), type(problem.loss), alone)
+    if key not in _cache:
+        code = fingerprint(*(kind.__module__.partition(".")[2] for kind in key[1:3]))
+        suffix = f"{problem.activation.name}_{problem.loss.name}_{code}" + "_alone" * alone
+        names = {
+            "activation": problem.activation.scalar(),
+            "loss": problem.loss.scalar(),
+            "lanes": _one if alone else _any,
+        }
+        for part in (_activate, _contract, _lose, _pull):
+            names[part.__name__] = compiled(_specialised(part, suffix, **names))
         signature = [(_numbers(problem.activation.numbers), *each) for each in signatures]
-        made = njit(signature, cache=True, error_model="numpy")(whole)
-        _cache[function, *kinds] = made
-    return _cache[function, *kinds]
+        made = njit(signature, cache=True, error_model="numpy")
+        _cache[key] = made(_specialised(function, suffix, **names))
+    return _cache[key]
 
 
 def _specialised(function: FunctionType, suffix: str, **names: Callable) -> FunctionType:
@@ -80,11 +95,10 @@ def _activate(numbers, Z, values, slopes):
         values[e], slopes[e] = activation(np.float64(Z[e]), *numbers)  # noqa: F821
 
 
-@compiled
 def _contract(head, values, f):
     """f = sum_j head_j values_j; values is (n, m, R), flat, since long loops suit the vector unit;
     f is (n, R)."""
-    (n, R), m = f.shape, len(head)
+    n, m, R = len(f), len(head), lanes(f.shape[1])  # noqa: F821
     for i in range(n):
         for r in range(R):
             f[i, r] = 0
@@ -93,10 +107,13 @@ def _contract(head, values, f):
                 f[i, r] = fma(head[j], values[(i * m + j) * R + r], f[i, r])
 
 
-def _lose(y, f, scalars):
-    """Loss, margin and slope of the outputs f (n, R) in scalars (5, R); returns dL/df, (n, R)."""
-    n, R = f.shape
-    q, losses, slope = np.empty(n * R), np.empty(n * R), np.empty(n * R)
+def _lose(y, f, scalars, scratch):
+    """Loss, margin and slope of the outputs f (n, R) in scalars (5, R); returns dL/df, (n, R).
+
+    scratch: (3, n * R), of which the result is a part.
+    """
+    n, R = len(f), lanes(f.shape[1])  # noqa: F821
+    q, losses, slope = scratch[0], scratch[1], scratch[2]
     for i in range(n):
         for r in range(R):
             q[i * R + r] = y[i] * f[i, r]
@@ -120,10 +137,9 @@ def _lose(y, f, scalars):
     return slope.reshape(n, R)
 
 
-@compiled
 def _pull(head, pull, D):
     """Turn slopes D (n, m, R), flat, into dL/dZ by pull, dL/df (n, R)."""
-    (n, R), m = pull.shape, len(head)
+    n, m, R = len(pull), len(head), lanes(pull.shape[1])  # noqa: F821
     for i in range(n):
         for j in range(m):
             for r in range(R):
@@ -139,7 +155,7 @@ def _differentiate_run(numbers, head, y, Z, D, f, scalars):
     _activate(numbers, Z, values, D)
     _contract(head, values, outputs.reshape(1, n))
     f[:] = outputs
-    _pull(head, _lose(y, outputs.reshape(n, 1), scalars).reshape(1, n), D)
+    _pull(head, _lose(y, outputs.reshape(n, 1), scalars, np.empty((3, n))).reshape(1, n), D)
 
 
 def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
@@ -147,11 +163,12 @@ def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
 
     stepsizes (k, R), or (0, R) for no step at all; X (n, d), W and grad (d, m, R), f (n, R).
     """
-    (n, d), (m, R) = X.shape, W.shape[1:]
+    (n, d), m, R = X.shape, W.shape[1], lanes(W.shape[2])  # noqa: F821
     w, g = W.reshape(d, m * R), grad.reshape(d, m * R)
     eta = np.empty(R)
     flat_Z, flat_D, values = np.empty(n * m * R), np.empty(n * m * R), np.empty(n * m * R)
     Z, D = flat_Z.reshape(n, m * R), flat_D.reshape(n, m * R)
+    scratch = np.empty((3, n * R))
     for t in range(len(series)):
         scalars = series[t]
         if len(stepsizes):
@@ -170,7 +187,7 @@ def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
                     Z[i, e] = fma(X[i, k], w[k, e], Z[i, e])
         _activate(numbers, flat_Z, values, flat_D)
         _contract(head, values, f)
-        _pull(head, _lose(y, f, scalars), flat_D)
+        _pull(head, _lose(y, f, scalars, scratch), flat_D)
         for k in range(d):
             for e in range(m * R):
                 g[k, e] = X[0, k] * D[0, e]
