@@ -24,7 +24,11 @@ FLAVORS = Experiment.model_validate(
         "geometry": True,
     }
 )
-NORMS = {1: ("gradient", "param_norm"), 2: ("sign", "norm_linf"), 3: ("coordinate", "norm_l1")}
+NORMS = {
+    1: ("gradient", "param_norm"),
+    2: ("sign descent", "norm_linf"),
+    3: ("coordinate descent", "norm_l1"),
+}
 
 POLICIES = Experiment.model_validate(
     {
@@ -131,7 +135,7 @@ def ahead_by(slack):
 @wrong("steepest-own-norm")
 def a_stranger_is_ahead(size):
     def change(facts, columns):
-        if facts["descent"] == "sign":
+        if facts["descent"] == "sign descent":
             columns["param_norm"] = columns["param_norm"] / (2 + size)
 
     return flavors(change)
@@ -140,7 +144,7 @@ def a_stranger_is_ahead(size):
 @wrong("steepest-own-norm")
 def margins_exchanged(size):
     def change(facts, columns):
-        if facts["descent"] == "coordinate":
+        if facts["descent"] == "coordinate descent":
             columns["norm_l1"] = columns["norm_l1"] * (1.2 + size)
             columns["norm_linf"] = columns["norm_linf"] / (1.2 + size)
 
@@ -169,7 +173,7 @@ def policies(power=-4.0, gain=100.0, constant=20.0, change=lambda facts, columns
         columns["loss"] = 1 / (1 + t * factor)
         columns["evaluations"] = t + 1.0
         if stepsize == 2:
-            facts["policy"] = "loss normalized"
+            facts["policy"] = "loss-normalized"
             reaches = 1e4 / factor
             late = np.maximum(t / reaches, 1e-9)
             columns["loss"] = 1e-4 * late ** (power * np.maximum(1, 1 + np.log2(late) / 50))

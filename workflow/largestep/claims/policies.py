@@ -35,7 +35,7 @@ def _reads(experiment: Experiment) -> bool:
     needs=(separable,),
 )
 def loss_normalized_beats_powers(study: Study, run: Run) -> Finding | None:
-    if not run.facts["policy"].startswith("loss normalized"):
+    if not run.facts["policy"].startswith("loss-normalized"):
         return None
     fitted = run.octaves[(run.octaves["margin"] > 0) & (run.octaves["loss"] > 0)]
     loss = fitted["loss"]

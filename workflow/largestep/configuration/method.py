@@ -3,7 +3,6 @@
 The loss belongs to the experiment: all its methods descend on one landscape.
 """
 
-from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
@@ -93,7 +92,8 @@ class Method(Part):
     def label(self) -> str:
         """The method in a few words: what is not the default, without the numbers of its grid."""
         key = self.values[0].removeprefix("policy.")
-        direction, policy = _words(self.direction), _words(self.policy, {"stepsize", key})
+        direction = self.direction.described(given=True)
+        policy = self.policy.described({"stepsize", key}, given=True)
         if self.policy.constant:
             return "gradient descent" if self.direction.plain else direction
         return policy if self.direction.plain else f"{direction}, {policy}"
@@ -107,15 +107,6 @@ class Method(Part):
         if name not in self.policy.numeric():
             return (self.policy,)
         return tuple(self.policy.model_copy(update={name: value}) for value in values)
-
-
-def _words(part: Part, but: Collection[str] = ()) -> str:
-    given = [
-        f"{key} = {value:g}"
-        for key, value in part
-        if key not in {"name", *but} and value != type(part).model_fields[key].default
-    ]
-    return part.name.replace("_", " ") + (f" ({', '.join(given)})" if given else "")
 
 
 def differ(key: str, values: tuple) -> None:

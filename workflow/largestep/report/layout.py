@@ -1,11 +1,16 @@
-"""Where everything in a figure stands: title, panels, the legend at their right, the last line."""
+"""Where everything in a figure stands: title, panels, legend, the last line.
 
+The legend is at the right of the panels, a long one below them.
+"""
+
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter
 from matplotlib.transforms import Bbox
 
 from largestep.configuration.experiment import Figure as Specification
@@ -16,6 +21,7 @@ _PANEL = (2.4, 2.15)  # width and height, inches
 _LINE = 0.19  # height of a line of text, inches
 _LETTER = 0.062  # width of a small letter, inches
 _LEGEND = "legend"  # its identifier in an SVG
+_TALL = 9  # most entries of a legend at the right
 
 
 def stand_in(specification: Specification) -> str:
@@ -36,13 +42,16 @@ def arrange(
     shown: words, each with the look of the mark that they explain or None.
     """
     rows, columns = axes[0].get_gridspec().get_geometry()
-    across = _PANEL[0] * columns
-    names = [entry.get_label() for entry in entries]
-    width = across + max(1.35, 0.55 + 0.075 * max(map(len, names), default=0))
+    across = _PANEL[0] * columns + max(map(_names, axes))
+    entry = 0.55 + 0.075 * max((len(each.get_label()) for each in entries), default=0)
+    under = len(entries) > _TALL
+    abreast = max(1, int(across / entry)) if under else 1
+    legend = _LINE * (math.ceil(len(entries) / abreast) + (1 if under else 3))
+    width = across + (0 if under else max(1.35, entry))
     title = _title(words, width)
     lines = _lines(shown, width)
-    below = _LINE * len(lines)
-    body = below + max(_PANEL[1] * rows, _LINE * (len(entries) + 3))
+    below = _LINE * len(lines) + (legend if under else 0)
+    body = below + max(_PANEL[1] * rows, 0 if under else legend)
     height = body + _LINE * len(title) + 0.1
 
     figure.set_size_inches(width, height)
@@ -58,8 +67,9 @@ def arrange(
         title=legend_title or None,
         alignment="left",
         handlelength=1.6,
+        ncols=abreast,
         loc="upper left",
-        bbox_to_anchor=(across / width, (body - 0.05) / height),
+        bbox_to_anchor=(0, below / height) if under else (across / width, (body - 0.05) / height),
     ).set_gid(_LEGEND)
     for line, parts in enumerate(reversed(lines)):
         _write(figure, parts, (0.06 + line * _LINE) / height, width)
@@ -68,17 +78,19 @@ def arrange(
 def boxes(figure: Figure, axes: Sequence[Axes]) -> str:
     """Lines "identifier x y width height", in points from the top left, of axes and legend.
 
-    All axes have equal boxes, so that they stay aligned wherever each is shown.
+    All axes but maps have equal boxes, so that they stay aligned wherever each is shown.
     """
     points = 72 / figure.dpi
     shown = [ax for ax in axes if ax.get_gid()]
-    around = [_margins(ax) for ax in shown]
-    left, bottom, right, top = (max(sides) for sides in zip(*around, strict=True))
-    drawn = [
-        (ax.get_gid(), Bbox.from_extents(b.x0 - left, b.y0 - bottom, b.x1 + right, b.y1 + top))
-        for ax in shown
-        for b in [ax.bbox]
-    ]
+    drawn = []
+    for alike in ([ax for ax in shown if not _is_map(ax)], [ax for ax in shown if _is_map(ax)]):
+        around = [_margins(ax) for ax in alike]
+        for ax in alike:
+            left, bottom, right, top = (max(sides) for sides in zip(*around, strict=True))
+            b = ax.bbox
+            box = Bbox.from_extents(b.x0 - left, b.y0 - bottom, b.x1 + right, b.y1 + top)
+            drawn.append((ax.get_gid(), box))
+    drawn.sort(key=lambda each: each[0])
     drawn += [(each.get_gid(), each.get_window_extent()) for each in figure.legends]
     lines = []
     for name, box in drawn:
@@ -86,6 +98,20 @@ def boxes(figure: Figure, axes: Sequence[Axes]) -> str:
         place = (box.x0, figure.bbox.height - box.y1, box.width, box.height)
         lines.append(" ".join([name, *(f"{points * value:.2f}" for value in place)]))
     return "\n".join(lines)
+
+
+def _names(ax: Axes) -> float:
+    """Inches that the rows' names take at the left of a map."""
+    return (
+        _LETTER * max((len(each.get_text()) for each in ax.get_yticklabels()), default=0)
+        if _is_map(ax)
+        else 0.0
+    )
+
+
+def _is_map(ax: Axes) -> bool:
+    """Whether the rows of an axes have names, which need more room than numbers."""
+    return isinstance(ax.yaxis.get_major_formatter(), FixedFormatter)
 
 
 def _margins(ax: Axes) -> tuple[float, float, float, float]:

@@ -20,9 +20,9 @@ def sentences(experiment: Experiment, runs: pd.DataFrame) -> str:
     text = f"After {steps(experiment.train.steps)} steps the training loss is "
     if experiment.train.methods:
         by_method = kept.groupby(methods(experiment, kept), sort=False)["final_loss"].min()
-        ends = [(by_method.idxmin(), by_method.min()), (by_method.idxmax(), by_method.max())]
-        said = " and ".join(f"{number(loss)} with {name}" for name, loss in ends)
-        return f"{text}at best {said}. {_phases(kept)}"
+        best, worst = by_method.idxmin(), by_method.idxmax()
+        said = f"{number(by_method[best])} ({best}) to {number(by_method[worst])} ({worst})"
+        return f"{text}{said}, by each method's best run. {_phases(kept)}"
     symbol = "eta" if experiment.grid[0] == "eta" else "eta_tilde"
     losses = kept.groupby("stepsize")["final_loss"].median()
     ends = dict.fromkeys((losses.index[-1], losses.index[0])) if len(losses) else {}

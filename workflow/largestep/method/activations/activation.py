@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from largestep.common.part import Part
+from largestep.common.part import Named
 from largestep.method.activations.constants import Constants
 
 
-class Activation(Part):
+class Activation(Named):
     """Base of all activations; only `value_and_slope` must be given."""
 
     def value_and_slope(self, z):
@@ -49,9 +49,7 @@ class Activation(Part):
     @property
     def label(self) -> str:
         """The activation in words, with its parameters."""
-        parameters = self.model_dump(exclude={"name"})
-        words = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
-        return self.name.replace("_", " ") + (f" ({words})" if words else "")
+        return self.described()
 
 
 class Leaky(Activation):

@@ -1,6 +1,6 @@
 """Adam."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ class Adam(Direction):
     """u = m / (sqrt(v) + eps), m and v the bias-corrected means of g and g^2 (Kingma and Ba)."""
 
     name: Literal["adam"] = "adam"
+    words: ClassVar[str] = "Adam"
     beta1: float = Field(0.9, ge=0, lt=1, description="memory of the mean of the gradient")
     beta2: float = Field(0.999, ge=0, lt=1, description="memory of the mean of its square")
     eps: float = Field(1e-8, gt=0, description="added to the root of that mean")

@@ -1,6 +1,6 @@
 """Coordinate descent: steepest descent in the sum norm."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from largestep.method.directions.direction import Direction
 
@@ -12,6 +12,7 @@ class Coordinate(Direction):
     """
 
     name: Literal["coordinate"] = "coordinate"
+    words: ClassVar[str] = "coordinate descent"
     norm = "l1"
     steepest = True
 

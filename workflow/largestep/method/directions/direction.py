@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from largestep.common.part import Part
+from largestep.common.part import Named
 from largestep.method.point import Point
 
 
-class Direction(Part):
+class Direction(Named):
     """Base of all directions.
 
     plain: u is the gradient itself, for which the engine has routes of its own. remembers: u
@@ -33,6 +33,4 @@ class Direction(Part):
     @property
     def label(self) -> str:
         """The direction in words, with its parameters."""
-        parameters = self.model_dump(exclude={"name"})
-        words = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
-        return self.name.replace("_", " ") + (f" ({words})" if words else "")
+        return self.described()

@@ -1,6 +1,6 @@
 """Nesterov's accelerated gradient, with or without restarts."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ class Nesterov(Direction):
     """
 
     name: Literal["nesterov"] = "nesterov"
+    words: ClassVar[str] = "Nesterov"
     restart: bool = Field(False, description="forget the momentum when the loss increases")
     remembers = True
 

@@ -1,6 +1,6 @@
 """Sign descent: steepest descent in the maximum norm."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from largestep.method.directions.direction import Direction
 
@@ -9,6 +9,7 @@ class Sign(Direction):
     """u = ||g||_1 sign(g), with sign(0) = 0: steepest descent in l_inf (Tsilivis, Vardi, Kempe)."""
 
     name: Literal["sign"] = "sign"
+    words: ClassVar[str] = "sign descent"
     norm = "linf"
     steepest = True
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from largestep.common.part import Part
+from largestep.common.part import Named
 
 
-class Loss(Part):
+class Loss(Named):
     """Base of all losses: positive and decreasing in q. Formulas are on float64 tensors."""
 
     def value_and_slope(self, q):
@@ -22,4 +22,4 @@ class Loss(Part):
 
     @property
     def label(self) -> str:
-        return self.name.replace("_", " ")
+        return self.described()

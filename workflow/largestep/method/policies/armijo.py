@@ -1,6 +1,6 @@
 """Line searches that remember how long the last step was."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ class Armijo(_Remembering):
     """Backtracking: L(w - eta u) <= L(w) - c eta <grad L(w), u> (Kenneweg et al. for Adam)."""
 
     name: Literal["armijo"] = "armijo"
+    words: ClassVar[str] = "Armijo"
     c: float = Field(0.1, gt=0, lt=1, description="share of the first-order decrease to ask for")
 
     def accepts(self, point, eta, slope, loss):
@@ -42,6 +43,7 @@ class LossBased(_Remembering):
     """Longer after a step that lowers the loss; one that does not is undone (Lyu and Li)."""
 
     name: Literal["loss_based"] = "loss_based"
+    words: ClassVar[str] = "loss-based"
 
     def accepts(self, point, eta, slope, loss):
         return loss < point.loss

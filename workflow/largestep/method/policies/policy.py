@@ -8,11 +8,11 @@ policy has it, may come from the grid of stepsizes that is trained, and is then 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from largestep.common.part import Part
+from largestep.common.part import Named
 from largestep.method.point import Point
 
 
-class Policy(Part):
+class Policy(Named):
     """Base of all policies.
 
     constant: eta_t is `stepsize` at every step, for which the engine has a route of its own.
@@ -43,17 +43,12 @@ class Policy(Part):
     @property
     def label(self) -> str:
         """The policy in words, with its numbers but for the stepsize, which has a column."""
-        return self._described({"name", "stepsize"})
+        return self.described({"stepsize"})
 
     @property
     def full_label(self) -> str:
         """The same with the stepsize."""
-        return self._described({"name"})
-
-    def _described(self, but: set[str]) -> str:
-        parameters = self.model_dump(exclude=but, exclude_none=True)
-        words = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
-        return self.name.replace("_", " ") + (f" ({words})" if words else "")
+        return self.described()
 
 
 def over(numerator, denominator):
