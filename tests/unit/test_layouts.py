@@ -140,6 +140,23 @@ def test_steps_and_test_outputs_follow_the_weights(kind):
         torch.testing.assert_close(layout.test_outputs()[r], expected, rtol=1e-9, atol=1e-10)
 
 
+def test_the_loop_rounds_float32_weights_once_a_step():
+    problem, weights, stepsizes = setting(Loop, dtype=torch.float32)
+    layout = Loop(problem, weights, constant(stepsizes))
+    series = advanced(layout, 3, 30)
+    wide = problem.double()
+    for r in range(3):
+        layers = [w[r] for w in weights]
+        for t in range(31):
+            _, loss, gradients = loss_and_gradient(wide, [w.double() for w in layers])
+            assert series[t, 0, r].item() == pytest.approx(loss, rel=1e-6)
+            if t < 30:
+                steps = zip(layers, gradients, strict=True)
+                layers = [(w - stepsizes[r] * g).float() for w, g in steps]
+        torch.testing.assert_close(layout.layers()[0][r], layers[0], rtol=1e-5, atol=1e-6)
+    assert layout.layers()[0].dtype == layout.gradients()[0].dtype == torch.float32
+
+
 SHAPES = [
     (4, 2, 20),
     (5, 3, 2),
@@ -193,7 +210,7 @@ def test_the_shape_alone_chooses_the_layout():
 
     for runs in (1, 50):
         assert chosen(TwoLayer, 4, 2, runs) is Loop
-        assert chosen(TwoLayer, 4, 2, runs, dtype=torch.float32) == (TwoLayer, ByWeights)
+        assert chosen(TwoLayer, 4, 2, runs, dtype=torch.float32) is Loop
         assert chosen(TwoLayer, 3000, 30, runs) == (TwoLayer, ByWeights)
         assert chosen(TwoLayer, 400, 300, runs) == (TwoLayer, ByGram)
         assert chosen(Perceptron, 4, 2, runs) == (Perceptron, ByWeights)

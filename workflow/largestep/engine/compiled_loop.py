@@ -17,15 +17,20 @@ from largestep.engine.stepping import constant_pace
 
 
 class Loop:
-    """A two-layer net as (d, m, R), for small n, d and m in float64 on the CPU; gradient descent
-    with stepsizes that are known beforehand."""
+    """A two-layer net as (d, m, R), for small n, d and m on the CPU; gradient descent with
+    stepsizes that are known beforehand.
+
+    All arithmetic is in float64. With float32 data the weights are rounded to float32 after each
+    step: it is the format that they are kept in, and what freezes them.
+    """
 
     def __init__(self, problem: Problem, weights: list[Tensor], descent: Descent):
         self.problem, self.initial = problem, weights[0]
+        self.data = (problem.X.double(), problem.y.double())
         self.policy = descent.policy(problem.X.device)
         self.stepsizes = descent.stepsizes(problem.X.device)
         self.run_steps = descender(problem, len(descent))
-        self.network = (problem.activation.numbers, problem.head.numpy())
+        self.network = (problem.activation.numbers, problem.head.double().numpy())
         self.clock = {}
         if self.stepsizes is None:
             zeros = torch.zeros(len(descent), dtype=torch.float64)
@@ -38,15 +43,15 @@ class Loop:
 
     def _place(self, weights: Tensor) -> None:
         self.W = weights.permute(2, 1, 0).numpy().copy(order="C")
-        self.grad = np.zeros_like(self.W)
+        self.grad = np.zeros(self.W.shape)
         self.f = np.zeros((len(self.problem.y), self.W.shape[2]))
 
     def measure(self, scalars: Tensor) -> None:
-        self._descend(self.problem.X, self.problem.y, self.grad, self.f, scalars[None])
+        self._descend(*self.data, self.grad, self.f, scalars[None])
 
     def advance(self, series: Tensor) -> None:
         stepsizes = self._stepsizes(len(series) - 1)
-        self._descend(self.problem.X, self.problem.y, self.grad, self.f, series[1:], stepsizes)
+        self._descend(*self.data, self.grad, self.f, series[1:], stepsizes)
 
     def _stepsizes(self, count: int) -> Tensor:
         """Those of the next `count` steps, (count, R)."""
@@ -60,7 +65,7 @@ class Loop:
         return steps
 
     def test_outputs(self) -> Tensor:
-        X, y = self.problem.test
+        X, y = (tensor.double() for tensor in self.problem.test)
         runs = self.W.shape[2]
         f, scalars = np.empty((len(y), runs)), X.new_empty(1, len(SCALARS), runs)
         self._descend(X, y, np.empty_like(self.grad), f, scalars)
@@ -79,7 +84,7 @@ class Loop:
         return [torch.from_numpy(self.W.transpose(2, 1, 0).copy())]
 
     def gradients(self) -> list[Tensor]:
-        return [torch.from_numpy(self.grad.transpose(2, 1, 0).copy())]
+        return [torch.from_numpy(self.grad.transpose(2, 1, 0).copy()).to(self.initial)]
 
     def displacement(self) -> Tensor:
         return squares(self.layers()[0] - self.initial).sqrt()
@@ -101,8 +106,8 @@ class Loop:
         stepsizes = (
             self.stepsizes if self.stepsizes is not None else self.policy.at(self.clock["t"])
         )
-        (w,), (g,) = self.layers(), self.gradients()
-        return ((w - g * stepsizes[:, None, None]) != w).double().mean((1, 2))
+        (w,), g = self.layers(), torch.from_numpy(self.grad.transpose(2, 1, 0).copy())
+        return ((w - g * stepsizes[:, None, None]).to(w) != w).double().mean((1, 2))
 
     def state(self) -> dict[str, Tensor]:
         return {"layer0": self.layers()[0]} | self.clock

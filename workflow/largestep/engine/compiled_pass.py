@@ -161,7 +161,8 @@ def _differentiate_run(numbers, head, y, Z, D, f, scalars):
 def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
     """Fill series (k, 5, R), each entry after a step; move W, grad and f along.
 
-    stepsizes (k, R), or (0, R) for no step at all; X (n, d), W and grad (d, m, R), f (n, R).
+    stepsizes (k, R), or (0, R) for no step at all; X (n, d), W and grad (d, m, R), f (n, R). W may
+    be in float32, to which it is then rounded after each step; all else is in float64.
     """
     (n, d), m, R = X.shape, W.shape[1], lanes(W.shape[2])  # noqa: F821
     w, g = W.reshape(d, m * R), grad.reshape(d, m * R)
@@ -177,14 +178,14 @@ def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
             for k in range(d):
                 for j in range(0, m * R, R):
                     for r in range(R):
-                        w[k, j + r] -= eta[r] * g[k, j + r]
+                        w[k, j + r] = np.float64(w[k, j + r]) - eta[r] * g[k, j + r]
 
         for i in range(n):
             for e in range(m * R):
-                Z[i, e] = X[i, 0] * w[0, e]
+                Z[i, e] = X[i, 0] * np.float64(w[0, e])
             for k in range(1, d):
                 for e in range(m * R):
-                    Z[i, e] = fma(X[i, k], w[k, e], Z[i, e])
+                    Z[i, e] = fma(X[i, k], np.float64(w[k, e]), Z[i, e])
         _activate(numbers, flat_Z, values, flat_D)
         _contract(head, values, f)
         _pull(head, _lose(y, f, scalars, scratch), flat_D)
@@ -201,7 +202,8 @@ def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
         for k in range(d):
             for j in range(0, m * R, R):
                 for r in range(R):
-                    scalars[2, r] = fma(w[k, j + r], w[k, j + r], scalars[2, r])
+                    weight = np.float64(w[k, j + r])
+                    scalars[2, r] = fma(weight, weight, scalars[2, r])
                     scalars[3, r] = fma(g[k, j + r], g[k, j + r], scalars[3, r])
 
 
@@ -212,6 +214,7 @@ _DIFFERENTIATE = [(v, v, v, v, v, types.float64[:, :]) for v in (_vector, types.
 _DESCEND = [
     (
         *(_vector, types.float64[:, :], _matrix, _vector),
-        *(_cube, _cube, _matrix, types.float64[:, :, :]),
+        *(weights, _cube, _matrix, types.float64[:, :, :]),
     )
+    for weights in (_cube, types.float32[:, :, ::1])
 ]

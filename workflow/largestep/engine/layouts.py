@@ -195,7 +195,7 @@ def arrange(problem: Problem, weights: list[Tensor], descent: Descent) -> Layout
         from largestep.engine.cuda_graphs import Captured
 
         return Captured(batched)
-    small = problem.X.dtype == torch.float64 and n * m * d <= _LOOP
+    small = n * m * d <= _LOOP
     if problem.head is not None and small and problem.compilable and descent.scheduled:
         from largestep.engine.compiled_loop import Loop
 
