@@ -22,6 +22,7 @@ _LINE = 0.19  # height of a line of text, inches
 _LETTER = 0.062  # width of a small letter, inches
 _LEGEND = "legend"  # its identifier in an SVG
 _TALL = 9  # most entries of a legend at the right
+_OVERHANG = 0.4  # inches by which a title may be longer than its panel
 
 
 def stand_in(specification: Specification) -> str:
@@ -46,8 +47,8 @@ def arrange(
     entry = 0.55 + 0.075 * max((len(each.get_label()) for each in entries), default=0)
     under = len(entries) > _TALL
     abreast = max(1, int(across / entry)) if under else 1
-    legend = _LINE * (math.ceil(len(entries) / abreast) + (1 if under else 3))
-    width = across + (0 if under else max(1.35, entry))
+    legend = _LINE * (math.ceil(len(entries) / abreast) + (0.5 if under else 3))
+    width = across + (_OVERHANG if under else max(1.35, entry))
     title = _title(words, width)
     lines = _lines(shown, width)
     below = _LINE * len(lines) + (legend if under else 0)
