@@ -7,13 +7,15 @@ The claims' own decisions judge the simulated numbers.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from largestep.claims import horizon, phases, trend
+from largestep.claims import horizon, phases, policies, trend
 from largestep.claims.evidence import Run
 from largestep.claims.held_out import ahead
 from largestep.claims.statistics import log_log_slope
@@ -33,7 +35,7 @@ def chance(draw: Draw) -> str:
     return f"{100 * held / TIMES:.1f}%"
 
 
-def lower_loss(seeds: int, ratio: float, spread: float) -> Draw:
+def lower_loss(seeds: int, spread: float, ratio: float) -> Draw:
     """Losses whose ratio has this median over seeds, and a lognormal spread."""
 
     def draw(rng):
@@ -50,53 +52,38 @@ class WithoutThreshold:
     smoothness = None
 
 
-def accuracy(seeds: int, gap: float, spread: float) -> Draw:
-    return lambda rng: ahead(list(gap + spread * rng.standard_normal(seeds)))
+def of_seeds(decide: Callable[[list[float]], Finding], seeds: int, spread: float, mean: float):
+    """A decision about one number per seed."""
+    return lambda rng: decide(list(mean + spread * rng.standard_normal(seeds)))
 
 
-def slope(seeds: int, etas: list[float], true: float, spread: float) -> tuple[float, float]:
-    def fitted(rng):
+def branch(decide: Callable[[float], Finding], etas: list[float], seeds: int, spread, true) -> Draw:
+    """A slope fitted through s at these stepsizes, known up to a relative spread."""
+
+    def draw(rng):
         noisy = [
             (etas, [eta**true * np.exp(spread * rng.standard_normal()) for eta in etas])
             for _ in range(seeds)
         ]
-        return log_log_slope(noisy)
-
-    return fitted
-
-
-def branch(seeds: int, true: float, spread: float) -> Draw:
-    fitted = slope(seeds, [16.0, 32.0, 64.0], true, spread)
-
-    def draw(rng):
-        found, half = fitted(rng)
-        return beyond_interval(at_most(abs(found + 1), 0.15), half)
+        slope, half = log_log_slope(noisy)
+        return beyond_interval(decide(slope), half)
 
     return draw
 
 
-def plateau(seeds: int, true: float, spread: float) -> Draw:
-    fitted = slope(seeds, [311.6, 400.0, 409.6], true, spread)
+def horizons(decide: Callable[[np.ndarray], Finding], spread: float, true: float) -> Draw:
+    """The slopes between neighbouring T of losses that fall like T^true."""
 
     def draw(rng):
-        found, half = fitted(rng)
-        return beyond_interval(at_least(found, -0.5), half)
+        noisy = {T: T**true * np.exp(spread * rng.standard_normal()) for T in 2 ** np.arange(8, 14)}
+        return decide(horizon.local_slopes(noisy))
 
     return draw
 
 
-def horizons(true: float, spread: float, bound: Callable, at: float, pick: Callable) -> Draw:
-    T = [2**k for k in range(8, 14)]
-
-    def draw(rng):
-        noisy = {t: t**true * np.exp(spread * rng.standard_normal()) for t in T}
-        return bound(pick(horizon.local_slopes(noisy)), at)
-
-    return draw
-
-
-def limit(last: int, offset: float, pace: float, power: int = 1, least: float = 0.5) -> Draw:
-    """A quantity that tends to `offset` off its limit, from a random multiple of 1/(log t)^pace."""
+def limit(last: int, power: int, least: float, law: tuple[float, float]) -> Draw:
+    """A quantity off its limit by offset + a / (log t)^pace with a random a; law: offset, pace."""
+    offset, pace = law
 
     def draw(rng):
         steps = np.array([last // 8, last // 4, last // 2, last])
@@ -108,71 +95,168 @@ def limit(last: int, offset: float, pace: float, power: int = 1, least: float = 
     return draw
 
 
-def rows() -> Iterator[tuple[str, str, str, str]]:
-    """Claim; how false, and how true, with the chance that it holds; what was assumed."""
-    for seeds in (3, 5, 10):
-        yield (
+def outrun(spread: float, slopes: tuple[float, float]) -> Draw:
+    """Losses with these slopes over the last two octaves, known up to a relative spread."""
+
+    def draw(rng):
+        steps = 2 ** np.arange(8, 11)
+        logs = np.append(0, np.cumsum(slopes)) * np.log(2) + spread * rng.standard_normal(3)
+        rows = pd.DataFrame({"loss": np.exp(logs), "margin": 1.0}, index=steps)
+        facts = {"policy": "loss normalized", "seed": 0, "stepsize": None}
+        return next(iter(policies.loss_normalized_beats_powers.judge(Lone(Run(facts, rows)))))
+
+    return draw
+
+
+class Lone:
+    """A study of one run."""
+
+    diverged = ()
+
+    def __init__(self, run: Run):
+        self.runs = (run,)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim; a simulation of its decision; false and true worlds, by their names."""
+
+    claim: str
+    draw: Callable[..., Draw]
+    false: Mapping[str, object]
+    true: Mapping[str, object]
+    assumed: str
+
+    @property
+    def row(self) -> str:
+        worlds = (
+            ", ".join(f"{name}: {chance(self.draw(world))}" for name, world in given.items())
+            for given in (self.false, self.true)
+        )
+        names = ", ".join(f"`{name}`" if "-" in name else name for name in self.claim.split(", "))
+        return f"| {' | '.join((names, *worlds, self.assumed))} |\n"
+
+
+def near_minus_one(slope: float) -> Finding:
+    return at_most(abs(slope + 1), 0.15)
+
+
+SEEDS = (3, 5, 10)
+EXACT = {0.0: "known exactly", 0.01: "known to 1%"}
+LIMITS = {"limit off by 0.05": (0.05, 1), "limit off by 0.1": (0.1, 1)}
+
+CASES = [
+    *(
+        Case(
             "larger-stepsize-lower-loss",
-            f"equal losses: {chance(lower_loss(seeds, 1.0, 0.1))}",
-            f"10% lower: {chance(lower_loss(seeds, 0.9, 0.1))}",
-            f"{seeds} seeds, whose ratios differ by 10%",
+            partial(lower_loss, n, 0.1),
+            {"equal losses": 1.0},
+            {"10% lower": 0.9},
+            f"{n} seeds, whose ratios differ by 10%",
         )
-    for seeds in (3, 5, 10):
-        yield (
-            "larger-stepsize-higher-test-accuracy",
-            f"equal accuracies: {chance(accuracy(seeds, 0.0, 0.01))}",
-            f"2 points ahead: {chance(accuracy(seeds, 0.02, 0.01))}",
-            f"{seeds} seeds, whose gaps differ by 1 point",
+        for n in SEEDS
+    ),
+    *(
+        Case(
+            "larger-stepsize-higher-test-accuracy, fig3-test-accuracy",
+            partial(of_seeds, ahead, n, 0.01),
+            {"equal accuracies": 0.0},
+            {"2 points ahead": 0.02},
+            f"{n} seeds, whose gaps differ by 1 point",
         )
-    for seeds in (1, 5):
-        for spread in (0.002, 0.02):
-            yield (
-                "thm41-slope",
-                f"slope -0.8: {chance(branch(seeds, -0.8, spread))}",
-                f"slope -1: {chance(branch(seeds, -1.0, spread))}",
-                f"3 stepsizes, {seeds} seeds, s known to {100 * spread:g}%",
-            )
-    for seeds in (1, 3, 5):
-        yield (
+        for n in SEEDS
+    ),
+    *(
+        Case(
+            "thm41-slope",
+            partial(branch, near_minus_one, [16.0, 32.0, 64.0], n, spread),
+            {"slope -0.8": -0.8},
+            {"slope -1": -1.0},
+            f"3 stepsizes, {n} seeds, s known to {100 * spread:g}%",
+        )
+        for n in (1, 5)
+        for spread in (0.002, 0.02)
+    ),
+    *(
+        Case(
             "thm41-plateau",
-            f"slope -0.6: {chance(plateau(seeds, -0.6, 0.03))}",
-            f"slope -0.1: {chance(plateau(seeds, -0.1, 0.03))}",
-            f"the demo's 3 stepsizes, {seeds} seeds, s known to 3%",
+            partial(branch, lambda slope: at_least(slope, -0.5), [311.6, 400.0, 409.6], n, 0.03),
+            {"slope -0.6": -0.6},
+            {"slope -0.1": -0.1},
+            f"the demo's 3 stepsizes, {n} seeds, s known to 3%",
         )
-    for spread in (0.0, 0.01):
-        known = "exactly" if not spread else f"to {100 * spread:g}%"
-        yield (
-            "cor42-quadratic",
-            f"slope -1.85: {chance(horizons(-1.85, spread, at_most, -1.9, np.max))}",
-            f"slope -2: {chance(horizons(-2.0, spread, at_most, -1.9, np.max))}",
-            f"T = 2^8 to 2^13, losses known {known}",
+        for n in (1, 3, 5)
+    ),
+    *(
+        Case(
+            claim,
+            partial(horizons, decide, spread),
+            false,
+            true,
+            f"T = 2^8 to 2^13, losses {known}",
         )
-        yield (
-            "monotone-lower-bound",
-            f"slope -1.15: {chance(horizons(-1.15, spread, at_least, -1.1, np.min))}",
-            f"slope -1: {chance(horizons(-1.0, spread, at_least, -1.1, np.min))}",
-            f"T = 2^8 to 2^13, losses known {known}",
+        for spread, known in EXACT.items()
+        for claim, decide, false, true in (
+            (
+                "cor42-quadratic",
+                lambda slopes: at_most(slopes.max(), -1.9),
+                {"slope -1.85": -1.85},
+                {"slope -2": -2.0},
+            ),
+            (
+                "monotone-lower-bound",
+                lambda slopes: at_least(slopes.min(), -1.1),
+                {"slope -1.15": -1.15},
+                {"slope -1": -1.0},
+            ),
         )
-    for last in (2**13, 2**19):
-        yield (
-            "the limits of Theorem 2.2",
-            f"limit off by 0.05: {chance(limit(last, 0.05, 1))}, by 0.1: "
-            f"{chance(limit(last, 0.1, 1))}",
-            f"right limit: {chance(limit(last, 0.0, 1))}",
-            f"distance a/ln t, a uniform in [0, 1], T = 2^{last.bit_length() - 1}",
+    ),
+    *(
+        Case(
+            claim, partial(limit, last, power, least), false, true, f"a uniform in [0, 1], T = {T}"
         )
-        yield (
-            "thm22-direction",
-            f"angles a/ln t: {chance(limit(last, 0.0, 1, 2, 1.5))}",
-            f"angles a/(ln t)^2: {chance(limit(last, 0.0, 2, 2, 1.5))}",
-            f"a uniform in [0, 1], T = 2^{last.bit_length() - 1}",
+        for last, T in ((2**13, "2^13"), (2**19, "2^19"))
+        for claim, power, least, false, true in (
+            ("the limits of claims 18 to 22", 1, 0.5, LIMITS, {"off by a/ln t": (0, 1)}),
+            ("thm22-direction", 2, 1.5, {"a/ln t": (0, 1)}, {"a/(ln t)^2": (0, 2)}),
         )
+    ),
+    *(
+        Case(
+            "steepest-own-norm",
+            partial(of_seeds, ahead, n, 0.1),
+            {"equal margins": 0.0},
+            {"20% ahead": np.log(1.2)},
+            f"{n} seeds, whose ratios differ by 10%",
+        )
+        for n in SEEDS
+    ),
+    *(
+        Case(
+            "constant-has-half-the-gain",
+            partial(of_seeds, policies.half_of_it, n, 0.05),
+            {"share 0.45": 0.45, "share 0.5": 0.5},
+            {"share 0.6": 0.6},
+            f"{n} seeds, whose shares differ by 0.05",
+        )
+        for n in SEEDS
+    ),
+    *(
+        Case(
+            "loss-normalized-beats-powers",
+            partial(outrun, spread),
+            {"t^-1.9": (-1.5, -1.9), "the power t^-3": (-3.0, -3.0)},
+            {"exp(-t)": (-3.0, -6.0)},
+            f"losses {known}",
+        )
+        for spread, known in EXACT.items()
+    ),
+]
 
 
 def table() -> str:
     head = "| claim | holds though false | holds though true | simulated |\n|---|---|---|---|\n"
-    named = ((f"`{c}`" if "-" in c else c, *rest) for c, *rest in rows())
-    return head + "".join(f"| {' | '.join(row)} |\n" for row in named)
+    return head + "".join(case.row for case in CASES)
 
 
 def with_table(page: str, found: str) -> str:

@@ -79,7 +79,8 @@ def test_the_first_screen_answers_whether_the_paper_holds(browser):
     for selector in ("h2.verdict", ".bar", ".open", ".key .panel"):
         script = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
         assert 0 <= browser(script, selector) < 800
-    assert browser.text("h2.verdict") == "2 of 4 claims hold, 1 of them where decided"
+    assert browser.text("h2.verdict") == "Stated by the paper: 1 of 2 claims hold"
+    assert browser.text(".origins").startswith("Derived from it: 1 of 1 claim holds")
     assert browser("return document.querySelectorAll('math').length") > 10
     assert "||w" not in browser("return document.body.innerText")
 

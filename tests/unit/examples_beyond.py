@@ -188,7 +188,7 @@ def power(slack):
     def change(facts, columns):
         if facts["policy"] != "constant":
             t = np.maximum(columns["step"], 1)
-            steep = -2 * (1 + slack) * np.where(t > 2**13, 1, 0.9)
+            steep = -2 * (1 + slack) * np.where(t > 2**13, 1, 1 / 1.2 - 0.01)
             columns["loss"] = np.exp(np.cumsum(steep * np.diff(np.log(t), prepend=0)))
 
     return policies(change=change)
@@ -211,12 +211,24 @@ def steep_once_and_then_flat(size):
 
 @wrong("loss-normalized-beats-powers")
 def a_bare_power(size):
-    """Steep, but no steeper than before: a power of t."""
+    """Steep, but hardly steeper than before: a power of t."""
 
     def change(facts, columns):
         if facts["policy"] != "constant":
-            columns["loss"] = np.maximum(columns["step"], 1.0) ** -(2 + 0.1 * size)
-            columns["loss"][-1] *= 1.1
+            t = np.maximum(columns["step"], 1.0)
+            columns["loss"] = t ** -(2 + size) / np.maximum(t / 2**13, 1) ** 0.1
+
+    return policies(change=change)
+
+
+@wrong("loss-normalized-beats-powers")
+def a_slope_off_by_a_fifth(size):
+    """Ever steeper, up to -2 and no more."""
+
+    def change(facts, columns):
+        if facts["policy"] != "constant":
+            t = np.maximum(columns["step"], 1.0)
+            columns["loss"] = t**-1.2 / np.maximum(t / 2**13, 1) ** (0.4 * (1 - size))
 
     return policies(change=change)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import true_runs
 from constructed import build, experiment, samples
-from examples import diverged, example, true, wrong
+from examples import diverged, example, fact, true, wrong
 from true_runs import MARGIN as TRUE_MARGIN
 
 from largestep.theory import bounds
@@ -70,7 +70,93 @@ for name in RUNNING:
     register(name)
 
 
-# Theorem 4.1's branches
+# Theorem 4.1 with its constants
+
+
+ONE = experiment("margin", [64.0])
+
+
+def paper_net(of):
+    phi, data = of.model.activation.constants(), samples(of)
+    gamma = hard_margin(data.X, data.y)[0]
+    return bounds.PaperNet(phi.alpha, phi.kappa, phi.curvature, gamma, of.model.m)
+
+
+def transition(share, of=ONE, start=None):
+    """The stable phase begins at this share of the theorem's tau."""
+
+    def change(facts, columns):
+        n, first = len(samples(of).y), columns["param_norm"][0]
+        tau = bounds.latest_transition(paper_net(of), n, facts["eta"], first)
+        facts["stable_phase_step"] = int(share * tau) + (share > 1)
+
+    return build(of, change, **({"start": start} if start else {}))
+
+
+@example("thm41-time")
+def in_time(slack):
+    return transition(1 - slack)
+
+
+@wrong("thm41-time")
+def a_little_later_than_tau(size):
+    return transition(1 + 1e-3 * size, TRUE_MARGIN, true_runs.run)
+
+
+@wrong("thm41-time")
+def tau_off_by_two(size):
+    return transition(2 + size)
+
+
+@wrong("thm41-time")
+def not_there_yet(size):
+    return fact(ONE, "stable_phase_step", None)
+
+
+@wrong("thm41-time")
+def divergence_before_tau(size):
+    return diverged(TRUE_MARGIN, 1 + size * 1000, true_runs.run)
+
+
+def late(factor, of=TRUE_MARGIN, start=true_runs.run):
+    """At the recorded steps after s the loss is the bound times factor(steps after s, of all)."""
+
+    def change(facts, columns):
+        elapsed = columns["step"] - facts["stable_phase_step"]
+        inside = elapsed > 0
+        bound = bounds.late_loss(paper_net(of), facts["eta"], elapsed[inside])
+        share = factor(np.linspace(0, 1, inside.sum()))
+        columns["loss"][inside] = share * bound
+
+    return build(of, change, start=start)
+
+
+@example("thm41-risk")
+def below_the_bound(slack):
+    return late(lambda place: np.where(place > 0.5, 1 - slack, 0.5))
+
+
+@wrong("thm41-risk")
+def above_it_at_one_step(size):
+    return late(lambda place: np.where(place == place[int(size * (len(place) - 1))], 1.001, 0.3))
+
+
+@wrong("thm41-risk")
+def a_slope_off_by_a_fifth(size):
+    return late(lambda place: 0.9 * np.exp(place * (0.2 + size)))
+
+
+@wrong("thm41-risk")
+def no_stable_phase(size):
+    return true(TRUE_MARGIN, lambda facts, columns: facts.update(stable_phase_step=None))
+
+
+@wrong("thm41-risk")
+def divergence_after_s(size):
+    return diverged(TRUE_MARGIN, lambda facts: facts["stable_phase_step"] + 1, true_runs.run)
+
+
+# Theorem 4.1's branches, in our reading
 
 
 def transition_at(etas, steps, seeds=(0,)):

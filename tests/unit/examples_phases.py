@@ -6,6 +6,7 @@ from constructed import STEPS, build, experiment, samples
 from examples import diverged, example, fact, true, wrong
 from true_runs import XOR as TRUE_XOR
 
+from largestep.configuration.experiment import Experiment
 from largestep.theory import thresholds
 
 XOR = experiment("xor", [0.5])
@@ -209,6 +210,60 @@ def one_seed(size):
 @wrong("larger-stepsize-higher-test-accuracy")
 def ahead_at_convergence_only(size):
     return gap(-0.01 * size, outside=0.05)
+
+
+# Figure 3
+
+
+IMAGES = Experiment.model_validate(
+    {
+        "dataset": {"source": "digits", "classes": "odd_even", "n": 20, "seed": 0},
+        "model": {
+            "kind": "two_layer",
+            "width": 10,
+            "activation": {"name": "leaky_softplus", "c": 0.5},
+        },
+        "train": {"eta": [5, 10], "seeds": [0], "steps": STEPS},
+    }
+)
+
+
+def last_gap(lead, seeds=(0, 1, 2), noise=1e-5, before=None, **facts_of_larger):
+    """The larger stepsize's lead in the end, and at all earlier steps."""
+
+    def change(facts, columns):
+        if facts["eta"] == 10:
+            more = np.full(len(columns["step"]), lead if before is None else before)
+            more[-1] = lead + noise * (facts["seed"] - 1)
+            columns["test_accuracy"] = columns["test_accuracy"] + more
+            facts |= facts_of_larger
+
+    return build(IMAGES, change, seeds=seeds)
+
+
+@example("fig3-test-accuracy")
+def ends_ahead(slack):
+    return last_gap(slack / 10)
+
+
+@wrong("fig3-test-accuracy")
+def ends_behind(size):
+    return last_gap(-0.05 * size, before=0.05)
+
+
+@wrong("fig3-test-accuracy")
+def the_lead_is_within_seed_noise(size):
+    return last_gap(0.01 * size, noise=0.02)
+
+
+@wrong("fig3-test-accuracy")
+def a_single_seed_is_ahead(size):
+    return last_gap(0.05 * size, seeds=(0,))
+
+
+@wrong("fig3-test-accuracy")
+def the_larger_one_diverges(size):
+    return last_gap(0.05, status="diverged", status_step=1 + int(size * STEPS / 2))
 
 
 # Figure 4

@@ -22,6 +22,7 @@ STEPWISE = [
     "thm22-descent",
     "thm22-norm-grows",
     "thm22-margin-positive",
+    "thm22-modified-margin",
     "thm22-gamma-b",
     "thm22-gamma-a",
     "thm22-margin-nearly-grows",
@@ -173,6 +174,55 @@ def all_labels_flipped(size):
 
 
 # Margins
+
+
+def modified(of, gain, start, where=None):
+    """ln gamma^c gains this much from each recorded step of the stable phase to the next.
+
+    where: at one of them alone, as a share of the phase; the others are as they were.
+    """
+    f = thresholds.smoothness(of.model, samples(of).X)
+
+    def change(facts, columns):
+        late = columns["step"] >= facts["stable_phase_step"]
+        loss, norm, n = columns["loss"][late], columns["param_norm"], len(samples(of).y)
+        log = bounds.modified_margin(f, n, facts["stepsize"], loss, norm[late])
+        gains = np.diff(log) if where is not None else np.full(late.sum() - 1, gain)
+        if where is not None:
+            gains[int(where * (len(gains) - 1))] = gain
+        wanted = log[0] + np.append(0, np.cumsum(gains))
+        norm[late] = norm[late] * np.exp(log - wanted)
+
+    return build(of, change, **({"start": start} if start else {}))
+
+
+@example("thm22-modified-margin")
+def modified_margin_grows(slack):
+    return modified(XOR, 1e-3 * slack, None)
+
+
+@wrong("thm22-modified-margin")
+def the_modified_margin_falls_once(size):
+    return modified(TRUE_XOR, -1e-4 - 1e-3 * size, true_runs.run, where=size)
+
+
+@wrong("thm22-modified-margin")
+def the_norm_grows_by_a_fifth_too_much(size):
+    def change(facts, columns):
+        late = columns["step"] >= facts["stable_phase_step"]
+        more = np.linspace(1, 1.2 + size, late.sum())
+        columns["param_norm"][late] = columns["param_norm"][late] * more**2
+
+    return true(TRUE_XOR, change)
+
+
+@wrong("thm22-modified-margin")
+def one_loss_raised(size):
+    def change(facts, columns):
+        late = np.flatnonzero(columns["step"] > facts["stable_phase_step"])
+        columns["loss"][late[int(size * (len(late) - 1))]] *= 1.1
+
+    return true(TRUE_XOR, change)
 
 
 def drawdown(claim, name, slack, kappa=False):

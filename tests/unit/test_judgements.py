@@ -23,6 +23,15 @@ def test_the_summary_counts_what_is_applicable():
     assert list(judgements.counts(some).values()) == [3, 2, 1, 1, 4]
 
 
+def test_the_headline_is_by_origin_and_has_what_variants_violate():
+    mine = [CLAIM | {"origin": "extension", "id": "wide", "violated_variants": ["xor_wide"]}]
+    assert judgements.headline(claims(holds=1, violated=1) + mine) == [
+        "Stated by the paper: 1 of 2 claims hold (1 violated, 0 inconclusive)",
+        "An extension of ours: 1 of 1 claim holds (0 violated, 0 inconclusive)",
+        "Violated on variants: wide",
+    ]
+
+
 def test_a_cell_says_what_one_experiments_runs_say():
     runs = [
         {"experiment": "a", "holds": 2},

@@ -70,7 +70,7 @@ def test_it_tells_what_how_results_choices_and_what_stays_open():
     figure = {"title": "Figure 2", "paper": "so they say", "ours": "a choice", "stand_in": "toys"}
     told = text(note.pdf(contents({"xor": descend.XOR | {"figure": figure}}, [CLAIM, open_one])))
     for words in (
-        "Of 2 claims, 1 hold; 0 are violated, 1 inconclusive",
+        "Stated by the paper: 1 of 2 claims hold (0 violated, 1 inconclusive)",
         "Every step lowers the loss. 0.95 0.5 holds",
         "[P] so they say",
         "Figure 2: a choice. Stand-in: toys",
@@ -87,7 +87,7 @@ def test_what_the_claims_stage_may_add_is_told():
     added = {"decided": 3, "applicable": 5, "violated_variants": ["wide"], "decides": "more steps"}
     partly = CLAIM | added | {"verdict": "holds where decided"}
     told = text(note.pdf(contents(claims=[partly])))
-    assert "and 1 hold where the runs decide them" in told
+    assert "1 of 1 claim holds, 1 of them where decided" in told
     assert "(3 of 5)" in told and "(wide)" in told
 
 

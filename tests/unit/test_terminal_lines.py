@@ -170,11 +170,14 @@ def test_last_words_tell_verdicts_by_reason_and_only_files_that_are_there(tmp_pa
     verdicts = ["holds"] * 3 + ["violated"] + ["inconclusive"] * 5 + ["holds where decided"]
     claims = [
         {"id": f"c{i}", "verdict": verdict, "reason": "too short" if i < 8 else "other"}
+        | {"origin": "paper" if i else "derived", "violated_variants": ["wide"] * (i == 2)}
         for i, verdict in enumerate(verdicts)
     ]
     (tmp_path / "claims.json").write_text(json.dumps(claims))
     assert last_words.of(tmp_path) == [
-        "3 of 10 claims hold, 1 where decided (1 violated, 5 inconclusive)",
+        "derived     1 of 1 claims hold (0 violated, 0 inconclusive)",
+        "paper       3 of 9 claims hold, 1 of them where decided (1 violated, 5 inconclusive)",
+        "variants    violate c2",
         "  violated: c3: too short",
         "  inconclusive: c4, c5, c6 and 1 more: too short",
         "  inconclusive: c8: other",

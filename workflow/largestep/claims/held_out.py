@@ -1,4 +1,4 @@
-"""What a large stepsize does to test accuracy: Figure 1 (c)."""
+"""What a large stepsize does to test accuracy: Figures 1 (c) and 3."""
 
 import math
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ import numpy as np
 
 from largestep.claims.claim import claim, papers_method
 from largestep.claims.evidence import Run, Study
+from largestep.claims.phases import settled
 from largestep.claims.statistics import half_interval
 from largestep.claims.verdicts import Finding, Verdict, count, undecided
 
@@ -39,6 +40,34 @@ def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
         yield undecided(lost or note, "a smaller stepsize, or a larger one that converges")
 
 
+@claim(
+    id="fig3-test-accuracy",
+    statement="On images a two-layer network, too, ends with the higher test accuracy the larger "
+    "its stepsize.",
+    origin="paper",
+    source="paper, Figure 3 (Appendix E), in the setting of Figure 2 (d)-(f); our choice: in the "
+    "end, and the largest stepsize against the smallest",
+    quantity="difference of test accuracies at the last step that both have, mean over seeds",
+    tolerance="none: the whole 95% interval of the mean across seeds must be above 0",
+    panels=("test_accuracy",),
+    reads=lambda experiment: (
+        experiment.model.head is not None
+        and experiment.dataset.has_test
+        and len(experiment.stepsizes) > 1
+    ),
+    needs=(papers_method,),
+)
+def two_layer_test_accuracy(study: Study) -> Iterator[Finding]:
+    pairs = [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
+    lost = study.lost_above([large for _, large in pairs])
+    gaps = [_last_gap(*pair) for pair in pairs if settled(pair[1]) is not None]
+    if gaps:
+        yield ahead(gaps, lost)
+    else:
+        note = "the stable phase of the largest stepsize has not begun"
+        yield undecided(lost or note, "more steps")
+
+
 def ahead(gaps: list[float], lost: str = "") -> Finding:
     """Whether gaps, one per seed, are positive in the mean; `lost` is a further note."""
     mean, half = float(np.mean(gaps)), half_interval(gaps)
@@ -61,3 +90,9 @@ def _accuracy_gap(small: Run, large: Run) -> float | None:
     last = small.facts["separation_step"] or small.last_step
     gap = (large.rows["test_accuracy"] - small.rows["test_accuracy"]).loc[first:last].dropna()
     return float(gap.mean()) if len(gap) else None
+
+
+def _last_gap(small: Run, large: Run) -> float:
+    """Difference of test accuracies at the last step that both have."""
+    step = small.rows.index.intersection(large.rows.index).max()
+    return float(large.rows.at[step, "test_accuracy"] - small.rows.at[step, "test_accuracy"])

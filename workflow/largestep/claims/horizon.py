@@ -52,8 +52,9 @@ def _words(losses: dict[int, float]) -> str:
     id="cor42-quadratic",
     statement="With a stepsize proportional to the number of steps, eta = c T, the loss after T "
     "steps falls like 1/T^2 or faster.",
-    origin="paper",
-    source="paper, Corollary 4.2",
+    origin="extension",
+    source="ours, after Corollary 4.2: its own eta / T is alpha^2 gamma^2 / (256 (1 + 4 kappa) "
+    "(8 + 4 B)), for T beyond what any run here has",
     quantity="largest slope of log L(w_T) against log T between neighbouring T",
     tolerance="0.1, in the bound -1.9: a factor log T changes the slope by that much or more; "
     "contradicted only where the slope over all T, with its 95% interval, is flatter as well",
@@ -91,8 +92,9 @@ def _beyond_transition(study: Study, losses: dict[int, float], c: float) -> bool
     id="monotone-lower-bound",
     statement="A constant stepsize under which the loss is monotone cannot do so: the best of "
     "them reaches 1/T and no more.",
-    origin="paper",
-    source="paper, lower bound for monotone stepsizes; constant stepsizes only",
+    origin="extension",
+    source="ours, after Theorem 4.3, which is about two given points and initial weights 0; "
+    "constant stepsizes only",
     quantity="smallest slope of log of the best monotone run's L(w_T) against log T between "
     "neighbouring T",
     tolerance="0.1, in the bound -1.1, as for Corollary 4.2; contradicted only where the slope "

@@ -1,5 +1,6 @@
 """Edge of stability: the largest eigenvalue of the loss's Hessian against 2 / stepsize."""
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -36,6 +37,14 @@ def nonlinear(study: Study) -> str | None:
     return None
 
 
+@hypothesis("phi' without jumps, else the curvature says nothing of a step across one")
+def smooth(study: Study) -> str | None:
+    phi = study.model.activation
+    if phi is None or math.isfinite(phi.constants().curvature):
+        return None
+    return f"{phi.label} has a kink"
+
+
 @claim_per_run(
     id="eos-unstable",
     statement="While the loss is non-monotone the sharpness reaches 2/stepsize: no step can "
@@ -46,7 +55,7 @@ def nonlinear(study: Study) -> str | None:
     tolerance="none to hold; contradicted only where it stays below 1 by more than it changes "
     "between the recorded steps beside its peak, since the curvature that counts is between them",
     panels=("sharpness", "loss"),
-    needs=(papers_method, computed),
+    needs=(papers_method, smooth, computed),
 )
 def unstable(study: Study, run: Run) -> Finding | None:
     last_increase = run.facts["last_increase_step"]
@@ -67,8 +76,8 @@ def unstable(study: Study, run: Run) -> Finding | None:
     id="eos-stable",
     statement="In the stable phase the sharpness is below 2/stepsize, and under Theorem 2.2's "
     "threshold below a quarter of that, at every step that has one.",
-    origin="derived",
-    source="edge of stability; the quarter derived",
+    origin="extension",
+    source="edge of stability; the quarter derived, where Theorem 2.2 applies",
     quantity="largest sharpness * stepsize / 2 at a recorded step of the stable phase",
     tolerance="none",
     panels=("sharpness", "loss"),

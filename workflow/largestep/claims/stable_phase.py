@@ -120,7 +120,7 @@ def loss_falls(study: Study, run: Run) -> Finding:
     statement="In the stable phase every step decreases the loss by at least half the stepsize "
     "times the squared gradient norm.",
     origin="paper",
-    source="paper, Theorem 2.2",
+    source="paper, Theorem 2.2 (Lemma A.3)",
     quantity="smallest (L_t - L_{t+1}) / (stepsize ||grad L_t||^2)",
     tolerance=f"{_INCONCLUSIVE}{_ROUNDING}, twice, over the smallest relative fall",
     panels=("theory_loss", "loss"),
@@ -183,11 +183,36 @@ def _rounding_of_margins(study: Study, run: Run) -> float:
 
 
 @claim_per_run(
+    id="thm22-modified-margin",
+    statement="In the stable phase the paper's modified margin gamma^c increases.",
+    origin="paper",
+    source="paper, Theorem 2.2; gamma^c is (10) in Appendix A.3",
+    quantity="smallest gain of ln gamma^c from one recorded step to the next",
+    tolerance=f"{_INCONCLUSIVE}{_ROUNDING}, times the slope of ln gamma^c against ln L",
+    panels=("theory_margin", "normalized_margin"),
+    needs=(papers_method, two_layer),
+    diverged=left_the_phase,
+)
+def modified_margin_grows(study: Study, run: Run) -> Finding:
+    if len(run.stable) < 2:
+        note = "a single recorded step of the stable phase"
+        return phase_missing(run) or undecided(note, "more steps")
+    f, loss = study.smoothness, run.stable["loss"].to_numpy()
+    norm = run.stable["param_norm"].to_numpy()
+    gains = np.diff(bounds.modified_margin(f, study.n, run.stepsize, loss, norm))
+    worst = int(gains.argmin())
+    found = at_least(gains[worst], 0, step=int(run.stable.index[1 + worst]))
+    excess = -np.log(2 * study.n * loss.max()) - f.kappa
+    slope = 1 / excess + (1 + (4 * f.rho2 + 2 * f.beta) * run.stepsize) / excess**2
+    return unless_rounding(found, 2 * run.rounding.max() * (1 + slope))
+
+
+@claim_per_run(
     id="thm22-gamma-b",
     statement="In the stable phase the smoothed margin (ln(1/(n L)) - kappa) / ||w|| does not "
     "decrease, up to the corrections of finite steps and of the logistic loss.",
-    origin="paper",
-    source="paper, Theorem 2.2; corrections derived",
+    origin="derived",
+    source="derived, as Theorem 2.2 is, without a correction in the margin itself",
     quantity="largest relative fall below an earlier maximum",
     tolerance=f"none beyond the derived corrections, which are the bound, and {_ROUNDING}",
     panels=("theory_margin", "normalized_margin"),

@@ -8,12 +8,14 @@ import numpy as np
 from largestep.claims.claim import (
     claim,
     claim_per_run,
+    hypothesis,
     leaky,
     papers_method,
     separable,
     two_layer,
 )
 from largestep.claims.evidence import Run, Study
+from largestep.claims.stable_phase import left_the_phase, not_yet, phase_missing
 from largestep.claims.statistics import log_log_slope
 from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, left_open, undecided
 from largestep.configuration.experiment import Experiment
@@ -62,7 +64,7 @@ def mean_loss(study: Study, run: Run) -> Finding | None:
     statement="At every step the sum so far of G, the mean of |l'|, is below what the distance "
     "from the initial weights allows; as G >= min(L/2, 1/(2n)), the loss cannot stay high.",
     origin="derived",
-    source="paper, Theorem 4.1; rigorous form derived",
+    source="paper, Theorem 4.1 (Lemma C.3); rigorous form derived",
     quantity="largest ratio of sum G to sqrt(m) ||w_t - w_0|| / (stepsize alpha gamma |c|_1)",
     tolerance=_RIGOROUS,
     panels=("theory_transition",),
@@ -76,6 +78,68 @@ def slope_count(study: Study, run: Run) -> Finding | None:
     total = rows["running_mean_slope"].to_numpy() * rows.index.to_numpy()
     bound = bounds.slope_sum(study.separable, run.stepsize, rows["displacement"].to_numpy())
     return _largest_ratio(run, total, bound)
+
+
+@hypothesis("the paper's normalization: ||x_i|| <= 1, |phi'| <= 1, output weights +-1/m")
+def normalized(study: Study) -> str | None:
+    model, largest = study.model, float(np.linalg.norm(study.samples.X, axis=1).max())
+    if largest > 1 + 1e-9:
+        return f"the largest ||x_i|| is {largest:.4g}, not at most 1"
+    if (lip := model.activation.constants().lip) > 1 + 1e-9:
+        return f"sup |phi'| is {lip:.4g}, not at most 1"
+    if not np.allclose(np.abs(model.head) * model.m, 1):
+        return "the output weights are not +-1/m"
+    return None
+
+
+def _paper_net(study: Study) -> bounds.PaperNet:
+    phi = study.model.activation.constants()
+    return bounds.PaperNet(phi.alpha, phi.kappa, phi.curvature, study.samples.margin, study.model.m)
+
+
+@claim_per_run(
+    id="thm41-time",
+    statement="The stable phase begins by the step tau that the theorem names, its constants "
+    "included.",
+    origin="paper",
+    source="paper, Theorem 4.1, with tau as its proof (Appendix C.1) has it",
+    quantity="s, the first step under Theorem 2.2's threshold, against tau",
+    tolerance="none; tau is far from sharp, and says so in the note",
+    panels=("theory_transition",),
+    needs=(papers_method, two_layer, leaky, separable, normalized),
+    diverged=_unbounded,
+)
+def transition_time(study: Study, run: Run) -> Finding:
+    start = run.rows["param_norm"].iloc[0]
+    latest = bounds.latest_transition(_paper_net(study), study.n, run.eta, start)
+    if run.stable_step is None and latest > run.last_step:
+        return not_yet(run)
+    step = run.last_step + 1 if run.stable_step is None else run.stable_step
+    return at_most(step, latest, note=f"tau is {latest / max(step, 1):.2g} times s")
+
+
+@claim_per_run(
+    id="thm41-risk",
+    statement="From s on the loss is below 2 / ((alpha gamma)^2 eta (t - s)), gamma the data's "
+    "margin.",
+    origin="paper",
+    source="paper, Theorem 4.1, second part",
+    quantity="largest ratio of the loss to that bound at a recorded step after s",
+    tolerance="none",
+    panels=("theory_loss", "loss"),
+    needs=(papers_method, two_layer, leaky, separable, normalized),
+    diverged=left_the_phase,
+)
+def late_risk(study: Study, run: Run) -> Finding:
+    if missing := phase_missing(run):
+        return missing
+    loss = run.rows["loss"].loc[run.stable_step + 1 :]
+    if loss.empty:
+        return undecided("no recorded step after s", "more steps")
+    elapsed = loss.index.to_numpy() - run.stable_step
+    ratio = loss / bounds.late_loss(_paper_net(study), run.eta, elapsed)
+    note = f"the bound is {1 / ratio.max():.3g} times the loss where it is closest"
+    return at_most(ratio.max(), 1, step=int(ratio.idxmax()), note=note)
 
 
 def on_theory_set(experiment: Experiment) -> bool:
@@ -136,8 +200,9 @@ def beyond_interval(found: Finding, half: float) -> Finding:
 @claim(
     id="thm41-slope",
     statement="While eta is well below c2 n / c1, the stable phase begins as early as 1/eta.",
-    origin="paper",
-    source="paper, Theorem 4.1; up to eta = c2 n / (3 c1) is our choice",
+    origin="extension",
+    source="ours: Theorem 4.1 bounds s from above, by terms in eta, n and (n/eta) log(n/eta); "
+    "up to eta = c2 n / (3 c1) is our choice",
     quantity="distance from -1 of the slope of log s against log eta",
     tolerance="0.15: the theorem's logarithm adds 1 / ln(c2 n), 0.14 for n = 50, to the slope; "
     "the slope's whole 95% interval must be inside",
@@ -159,8 +224,9 @@ def transition_slope(study: Study) -> Iterator[Finding]:
     id="thm41-plateau",
     statement="Just beyond eta = c2 n / c1 a larger stepsize no longer brings the stable phase "
     "forward like 1/eta.",
-    origin="paper",
-    source="paper, Theorem 4.1; eta from c2 n / c1 to twice that is our choice",
+    origin="extension",
+    source="ours: the threshold of Theorem 2.2 changes there; eta from c2 n / c1 to twice that is "
+    "our choice",
     quantity="slope of log s against log eta",
     tolerance="none: the slope's whole 95% interval must be above -1/2, which is midway between "
     "the branch 1/eta and a plateau",

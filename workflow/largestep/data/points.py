@@ -26,7 +26,7 @@ class Points(Dataset):
 
 
 class XOR(Points):
-    """x in {-1, +1}^2 and y = -x1 x2 (paper, Figure 2)."""
+    """x in {-1, +1}^2 and y = -x1 x2: the paper's Figure 2, mirrored (Section 5: y = x1 x2)."""
 
     source: Literal["xor"] = "xor"
 

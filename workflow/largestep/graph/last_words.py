@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 #: Claims that are named, of those that are violated or inconclusive for the same reason.
 _MOST_NAMED = 3
@@ -31,16 +32,12 @@ def of(results: Path) -> list[str]:
         return there
 
 
-def verdicts(claims: Iterable[Mapping[str, str]]) -> list[str]:
-    """31 of 31 claims hold (0 violated, 0 inconclusive); then those that do not, and why."""
+def verdicts(claims: Iterable[Mapping[str, Any]]) -> list[str]:
+    """How many claims of each origin hold; then those that do not, and why."""
     claims = list(claims)
-    counts = Counter(claim["verdict"] for claim in claims)
-    text = f"{counts['holds']} of {len(claims)} claims hold"
-    if partly := counts["holds where decided"]:
-        text += f", {partly} where decided"
-    text += f" ({counts['violated']} violated, {counts['inconclusive']} inconclusive"
-    text += f", {counts['not applicable']} not applicable)" if counts["not applicable"] else ")"
-    lines = [text]
+    lines = [f"{name:<12}{text}" for name, text in by_origin(claims).items()]
+    if beside := [claim["id"] for claim in claims if claim["violated_variants"]]:
+        lines.append(f"{'variants':<12}violate {_some(beside)}")
     for verdict in ("violated", "inconclusive"):
         reasons: dict[str, list[str]] = {}
         for claim in claims:
@@ -48,6 +45,22 @@ def verdicts(claims: Iterable[Mapping[str, str]]) -> list[str]:
                 reasons.setdefault(claim["reason"], []).append(claim["id"])
         lines += [f"  {verdict}: {_some(ids)}: {why}" for why, ids in reasons.items()]
     return lines
+
+
+def by_origin(claims: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """31 of 31 claims hold (0 violated, 0 inconclusive), by origin."""
+    found: dict[str, Counter] = {}
+    for claim in claims:
+        found.setdefault(claim["origin"], Counter())[claim["verdict"]] += 1
+    return {origin: _counted(counts) for origin, counts in found.items()}
+
+
+def _counted(counts: Counter) -> str:
+    partly, apart = counts["holds where decided"], counts["not applicable"]
+    text = f"{counts['holds'] + partly} of {counts.total() - apart} claims hold"
+    text += f", {partly} of them where decided" if partly else ""
+    text += f" ({counts['violated']} violated, {counts['inconclusive']} inconclusive"
+    return text + (f", {apart} not applicable)" if apart else ")")
 
 
 def _some(names: list[str]) -> str:

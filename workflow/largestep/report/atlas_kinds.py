@@ -38,8 +38,8 @@ def _divergence(rows: pd.DataFrame) -> pd.Series:
 KINDS = {
     "transition_step": Kind(
         "Transition step",
-        "The first step s of the stable phase (Theorem 2.2). By Theorem 4.1 it falls like 1/eta "
-        "up to eta = c2 n / c1; beyond, look for a plateau and for catapults that end it.",
+        "The first step s of the stable phase (Theorem 2.2). Up to eta = c2 n / c1 the threshold "
+        "is the same for all; beyond, look for a plateau and for catapults that end it.",
         _column("stable_phase_step"),
         lacking="stable phase not reached",
     ),
@@ -52,8 +52,8 @@ KINDS = {
     ),
     "final_loss": Kind(
         "Final loss",
-        "The training loss after the last step. It falls with the stepsize as long as training is "
-        "past the edge of stability by then, and catapults throw single runs far down.",
+        "The training loss after the last step. Look whether it falls with the stepsize where "
+        "training is past the edge of stability by then; catapults throw single runs far down.",
         _column("final_loss"),
     ),
     "diverged": Kind(

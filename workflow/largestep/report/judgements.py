@@ -68,6 +68,17 @@ def summary(claims: Sequence[Claim]) -> str:
     return f"{found['holds'] + partly} of {judged} {noun} {verb}{where} ({rest})"
 
 
+def headline(claims: Sequence[Claim]) -> list[str]:
+    """A summary for each origin, the paper's first; then what variants violate, if anything."""
+    lines = []
+    for origin, meaning in ORIGINS.items():
+        if own := [claim for claim in claims if claim["origin"] == origin]:
+            lines.append(f"{meaning[0].upper()}{meaning[1:]}: {summary(own)}")
+    if beside := [claim["id"] for claim in claims if claim["violated_variants"]]:
+        lines.append(f"Violated on variants: {', '.join(beside)}")
+    return lines
+
+
 def tally(runs: Iterable[Mapping[str, Any]]) -> str:
     """What a claim's checks found, over all experiments: 12 hold, 3 inconclusive."""
     total: Counter = Counter()

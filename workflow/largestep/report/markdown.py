@@ -51,7 +51,7 @@ def markdown(contents: Contents) -> str:
         tables={name: table(e, runs[runs["experiment"] == name]) for name, e in shown.items()},
         claims=contents.claims,
         found={name: judgements.judged(contents.claims, "runs", name) for name in shown},
-        summary=judgements.summary(contents.claims),
+        headline=judgements.headline(contents.claims),
         outcomes={
             name: outcome.sentences(e, runs[runs["experiment"] == name])
             for name, e in shown.items()

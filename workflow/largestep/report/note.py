@@ -5,7 +5,6 @@ Only typst's own fonts are used and no date is written: equal contents, equal by
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import typst
 
 from largestep.configuration.config import Comparison, Config
 from largestep.configuration.experiment import Experiment
+from largestep.report import judgements
 from largestep.report.numbers import number, share, steps
 from largestep.report.page import axes, setting
 
@@ -85,7 +85,7 @@ def told(contents: Contents) -> dict[str, Any]:
         "variants": len(config.experiments) - len(own),
         "figures": figures,
         "claims": [_claim(entry) for entry in contents.claims],
-        "verdicts": Counter(entry["verdict"] for entry in contents.claims),
+        "headline": judgements.headline(contents.claims),
         "halted": _halted(runs),
         "machine": {key: str(value) for key, value in contents.machine.items()},
         "commit": contents.commit,

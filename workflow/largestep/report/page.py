@@ -53,7 +53,7 @@ def html(contents: Contents) -> str:
         settings={name: setting(experiment) for name, experiment in config.experiments.items()}
         | {name: axes(config, name) for name in config.atlases},
         counts=judgements.counts(claims),
-        summary=judgements.summary(claims),
+        headline=judgements.headline(claims),
         undecided=[c for c in claims if c["verdict"] in ("violated", "inconclusive")],
         cells={claim["id"]: judgements.cells(claim, own) for claim in claims},
         bars={claim["id"]: judgements.bar(claim) for claim in claims},

@@ -26,6 +26,17 @@ class Separable:
     m: int
 
 
+@dataclass(frozen=True)
+class PaperNet:
+    """What Theorem 4.1 states its constants in: of phi, of the data, and m neurons."""
+
+    alpha: float
+    kappa: float
+    curvature: float
+    gamma: float
+    m: int
+
+
 def separable(model, X: np.ndarray, gamma: float) -> Separable | None:
     """The constants; None where the theorems' hypotheses fail (an MLP, or alpha <= 0)."""
     f = smoothness(model, X)
@@ -75,7 +86,8 @@ def transition_step(net: Separable, stepsize: float, start_norm: float, threshol
 def phase_constants(model, X: np.ndarray) -> tuple[float, float]:
     """Theorem 4.1's c1 = (4 Lip^2 + 2 B) R^2, which goes with eta, and c2 = 2 e^(kappa+2), with n.
 
-    This is how the derivation pairs them; the poster prints them swapped. Two-layer nets only.
+    So the proof pairs them (Appendix C.1, with twice both and the names exchanged); two terms of
+    the theorem as printed, and the poster, have them swapped. Two-layer nets only.
     """
     f = smoothness(model, X)
     return (4 * f.rho2 + 2 * f.beta) * model.m, 2 * math.exp(f.kappa + 2)
@@ -86,6 +98,28 @@ def phase_time(model, X: np.ndarray, eta: float) -> float:
     c1, c2 = phase_constants(model, X)
     samples = c2 * len(X)
     return max(c1 * eta, samples, samples / eta * math.log(samples / eta))
+
+
+def latest_transition(net: PaperNet, n: int, eta: float, start_norm: float) -> float:
+    """Theorem 4.1's tau with its constants, as Appendix C.1 derives it; some s <= tau exists."""
+    by_step, by_samples = (8 + 4 * net.curvature) * eta, 4 * math.exp(net.kappa + 2) * n
+    both = (by_step + by_samples) / eta
+    most = max(by_step, by_samples, math.e, both * math.log(both))
+    most = max(most, both * start_norm / math.sqrt(net.m))
+    return 128 * (1 + 4 * net.kappa) / (net.alpha * net.gamma) ** 2 * most
+
+
+def late_loss(net: PaperNet, eta: float, elapsed: np.ndarray) -> np.ndarray:
+    """Theorem 4.1's second part: the loss is at most this `elapsed` >= 1 steps after s."""
+    return 2 / ((net.alpha * net.gamma) ** 2 * eta * np.asarray(elapsed, dtype=np.float64))
+
+
+def modified_margin(
+    f: Smoothness, n: int, stepsize: float, loss: np.ndarray, norm: np.ndarray
+) -> np.ndarray:
+    """The logarithm of gamma^c, (10) in Appendix A.3: by Theorem 2.2 it increases from s on."""
+    excess = -np.log(2 * n * loss) - f.kappa
+    return np.log(excess) - (1 + (4 * f.rho2 + 2 * f.beta) * stepsize) / excess - np.log(norm)
 
 
 def gamma_b_fall(

@@ -11,8 +11,8 @@ from largestep.report.panels import curves
 TITLE = "Gradient flow"
 CAPTION = (
     "The loss against effective time eta_tilde t; dashed, gradient flow from the same weights by "
-    "a Runge-Kutta method. Small stepsizes follow the flow, a large one leaves it where it starts "
-    "to oscillate."
+    "a Runge-Kutta method. Small stepsizes should stay near the flow; look where a large one "
+    "leaves it."
 )
 
 

@@ -9,7 +9,7 @@ from largestep.report.panels import curves, theory_parts
 TITLE = "Constant and alignment"
 CAPTION = (
     "The product L eta_tilde t gamma^2, gamma the normalized margin, and, dashed, the alignment "
-    "(||grad L|| / (L gamma))^2. Both tend to 1 in the stable phase."
+    "(||grad L|| / (L gamma))^2. If gradient and weights align, both tend to 1."
 )
 
 

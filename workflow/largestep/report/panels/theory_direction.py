@@ -7,8 +7,8 @@ from largestep.report.panels import curves, theory_parts
 
 TITLE = "Direction"
 CAPTION = (
-    "The angle between the weights at steps t and t/2, t a power of two. By Theorem 2.2 it closes "
-    "in the stable phase; the grey line falls like 1/(log t)^2."
+    "The angle between the weights at steps t and t/2, t a power of two. It closes if the "
+    "direction converges, which the paper leaves open; the grey line falls like 1/(log t)^2."
 )
 
 

@@ -7,9 +7,9 @@ from largestep.report.panels import curves, theory_parts
 
 TITLE = "Training loss"
 CAPTION = (
-    "The loss and, dashed, 1/(eta_tilde t gamma^2), its limit in the stable phase by Theorem 2.2, "
-    "gamma the normalized margin. The stable phase begins at the diamond, the first step under the "
-    "theorem's threshold."
+    "The loss and, dashed, 1/(eta_tilde t gamma^2), gamma the normalized margin: where it tends to "
+    "if gradient and weights align. The stable phase begins at the diamond, the first step under "
+    "Theorem 2.2's threshold."
 )
 
 

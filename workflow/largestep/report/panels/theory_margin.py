@@ -8,7 +8,7 @@ from largestep.report.panels import curves, theory_parts
 TITLE = "Margins"
 CAPTION = (
     "The normalized margin and, dashed from the stable phase on, the smoothed margin "
-    "(ln(1/(n L)) - kappa) / ||w||. By Theorem 2.2 the latter falls by small corrections at most."
+    "(ln(1/(n L)) - kappa) / ||w||. There the latter can fall by small corrections at most."
 )
 
 

@@ -6,8 +6,8 @@ from largestep.report.panels import curves
 
 TITLE = "Norm of the weights"
 CAPTION = (
-    "The norm of the weights against log t. By Theorem 2.2 it grows in the stable phase, and in "
-    "the end along a straight line."
+    "The norm of the weights against log t. By Theorem 2.2 it grows in the stable phase, and stays "
+    "between two straight lines."
 )
 
 

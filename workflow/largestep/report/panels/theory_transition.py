@@ -10,9 +10,9 @@ from largestep.theory import bounds
 
 TITLE = "Phase transition"
 CAPTION = (
-    "The step s at which the stable phase begins, for each stepsize and seed. By Theorem 4.1 it "
-    "falls like 1/eta (grey line) until eta is about c2 n / c1 (dotted), then comes a plateau, "
-    "unless a catapult throws the loss far down at once."
+    "The step s at which the stable phase begins, for each stepsize and seed; Theorem 4.1 bounds "
+    "it from above. Up to c2 n / c1 (dotted) the threshold is the same for all stepsizes: compare "
+    "with the grey line, 1/eta, and beyond with a level one. A catapult may throw the loss down."
 )
 
 COLOURED = False  # by stepsize: that is the abscissa
