@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from largestep.claims import horizon, phases, policies, trend
+from largestep.claims import horizon, phases, policies, transition, trend
 from largestep.claims.evidence import Run
 from largestep.claims.held_out import ahead
 from largestep.claims.statistics import log_log_slope
 from largestep.claims.transition import beyond_interval
-from largestep.claims.verdicts import Finding, Verdict, at_least, at_most
+from largestep.claims.verdicts import Finding, Verdict
 
 PAGE = Path(__file__).parents[1] / "docs/claims.md"
 BEGIN, END = "<!-- power: python tests/power.py --write -->\n", "<!-- end of power -->\n"
@@ -71,12 +71,12 @@ def branch(decide: Callable[[float], Finding], etas: list[float], seeds: int, sp
     return draw
 
 
-def horizons(decide: Callable[[np.ndarray], Finding], spread: float, true: float) -> Draw:
-    """The slopes between neighbouring T of losses that fall like T^true."""
+def horizons(decide: Callable[[dict], Finding], spread: float, true: float) -> Draw:
+    """Losses by T that fall like T^true, known up to a relative spread."""
 
     def draw(rng):
         noisy = {T: T**true * np.exp(spread * rng.standard_normal()) for T in 2 ** np.arange(8, 14)}
-        return decide(horizon.local_slopes(noisy))
+        return decide(noisy)
 
     return draw
 
@@ -137,10 +137,6 @@ class Case:
         return f"| {' | '.join((names, *worlds, self.assumed))} |\n"
 
 
-def near_minus_one(slope: float) -> Finding:
-    return at_most(abs(slope + 1), 0.15)
-
-
 SEEDS = (3, 5, 10)
 EXACT = {0.0: "known exactly", 0.01: "known to 1%"}
 LIMITS = {"limit off by 0.05": (0.05, 1), "limit off by 0.1": (0.1, 1)}
@@ -169,7 +165,7 @@ CASES = [
     *(
         Case(
             "thm41-slope",
-            partial(branch, near_minus_one, [16.0, 32.0, 64.0], n, spread),
+            partial(branch, transition.like_one_over, [16.0, 32.0, 64.0], n, spread),
             {"slope -0.8": -0.8},
             {"slope -1": -1.0},
             f"3 stepsizes, {n} seeds, s known to {100 * spread:g}%",
@@ -180,7 +176,7 @@ CASES = [
     *(
         Case(
             "thm41-plateau",
-            partial(branch, lambda slope: at_least(slope, -0.5), [311.6, 400.0, 409.6], n, 0.03),
+            partial(branch, transition.level, [311.6, 400.0, 409.6], n, 0.03),
             {"slope -0.6": -0.6},
             {"slope -0.1": -0.1},
             f"the demo's 3 stepsizes, {n} seeds, s known to 3%",
@@ -199,13 +195,13 @@ CASES = [
         for claim, decide, false, true in (
             (
                 "cor42-quadratic",
-                lambda slopes: at_most(slopes.max(), -1.9),
+                horizon.fast,
                 {"slope -1.85": -1.85},
                 {"slope -2": -2.0},
             ),
             (
                 "monotone-lower-bound",
-                lambda slopes: at_least(slopes.min(), -1.1),
+                horizon.slow,
                 {"slope -1.15": -1.15},
                 {"slope -1": -1.0},
             ),

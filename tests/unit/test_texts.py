@@ -1,6 +1,7 @@
 """Sentences that name a number or a count are true of the configuration that they stand in."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from largestep.claims import horizon
 from largestep.claims.evidence import by_seed, runs_of
 from largestep.configuration import reading
 from largestep.configuration.experiment import Experiment
+from largestep.configuration.panels import PANELS
 from largestep.report.panels import theory_horizon
 
 ROOT = Path(__file__).parents[2]
-FILES = ("config/demo.yaml", "config/paper.yaml")
+FILES = ("config/demo.yaml", "config/paper.yaml", "config/beyond.yaml")
 CONFIGS = {name: reading.parse(reading.read_yaml(ROOT / name), name) for name in FILES}
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -82,10 +84,11 @@ def test_our_choices_name_no_number_that_a_user_changes(file):
     numbers = rf"\b{COUNT} (steps|seeds?|images|stepsizes|samples)\b|\bwidths? \d+"
     texts = {name: each.figure.ours for name, each in CONFIGS[file].experiments.items()}
     texts |= {name: each.ours for name, each in CONFIGS[file].comparisons.items()}
+    texts |= {name: each.ours for name, each in CONFIGS[file].atlases.items()}
     assert not {name: text for name, text in texts.items() if re.search(numbers, text)}
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", FILES[:2])
 def test_the_horizon_figure_draws_the_proportions_that_its_stepsizes_are_made_for(file):
     """As the comment beside them says, and no other where there are ties."""
     made_for = r"# ([\d.]+) T and ([\d.]+) T for T = 2\^(\d+) \.\. 2\^(\d+)"
@@ -101,6 +104,24 @@ def test_the_horizon_figure_draws_the_proportions_that_its_stepsizes_are_made_fo
     assert drawn == [float(c) for c in said]
     wanted = {2**k for k in range(int(first), int(last) + 1)}
     assert all(wanted <= horizon.losses_at(seeds[0], c).keys() for c in drawn)
+
+
+def test_comments_beside_atlases_count_their_runs():
+    """As in `name: # 64 x 32 = 2,048 runs`."""
+    text = (ROOT / "config/beyond.yaml").read_text()
+    found = re.findall(r"^  (\w+): # (\d+) x (\d+) = ([\d,]+) runs", text, re.MULTILINE)
+    said = {name: [number(count) for count in counts] for name, *counts in found}
+    atlases = CONFIGS["config/beyond.yaml"].atlases
+    sizes = {name: [len(values) for values in each.axes.values()] for name, each in atlases.items()}
+    assert said == {name: [*two, two[0] * two[1]] for name, two in sizes.items()}
+
+
+def test_captions_name_no_number_that_a_user_changes():
+    for panel in PANELS:
+        caption = import_module(f"largestep.report.panels.{panel}").CAPTION
+        assert not re.search(rf"\b{COUNT} (steps|seeds?|images|stepsizes|samples)\b", caption), (
+            panel
+        )
 
 
 def test_statements_do_not_count_what_may_be_added_to():

@@ -13,6 +13,8 @@ from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, left_
 from largestep.theory import bounds
 
 _FEWEST_POINTS = 5
+#: Slopes of log L(w_T) against log T: 1/T^2 and 1/T, with 0.1 for a factor log T.
+FAST, SLOW = -1.9, -1.1
 
 
 def losses_at(runs: list[Run], c: float) -> dict[int, float]:
@@ -48,6 +50,16 @@ def _words(losses: dict[int, float]) -> str:
     return f"T = {min(losses):,} to {max(losses):,}: slope {slope:.4g} +- {half:.2g}"
 
 
+def fast(losses: dict[int, float], **details) -> Finding:
+    """Whether losses by T fall at least like 1/T^2 from each T to the next."""
+    return at_most(local_slopes(losses).max(), FAST, **details)
+
+
+def slow(losses: dict[int, float], **details) -> Finding:
+    """Whether losses by T nowhere fall faster than 1/T."""
+    return at_least(local_slopes(losses).min(), SLOW, **details)
+
+
 @claim(
     id="cor42-quadratic",
     statement="With a stepsize proportional to the number of steps, eta = c T, the loss after T "
@@ -69,11 +81,11 @@ def quadratic(study: Study) -> Iterator[Finding]:
             slope, half = _slope(losses)
             note = f"eta = {c:g} T, {_words(losses)}"
             details = {"seed": runs[0].seed, "runs": len(losses), "note": note}
-            found = at_most(local_slopes(losses).max(), -1.9, **details)
+            found = fast(losses, **details)
             if found.verdict is Verdict.VIOLATED:
                 if not _beyond_transition(study, losses, c):
                     found = left_open(found, "T before the transition time", "more steps")
-                elif slope - half <= -1.9:
+                elif slope - half <= FAST:
                     found = left_open(found, "flatter only between some T", "larger T")
             yield found
 
@@ -85,7 +97,7 @@ def _beyond_transition(study: Study, losses: dict[int, float], c: float) -> bool
         return bounds.phase_time(study.model, study.samples.X, c * T)
 
     late = {T: loss for T, loss in losses.items() if tau(T) <= T}
-    return len(late) >= 3 and _slope(late)[0] > -1.9
+    return len(late) >= 3 and _slope(late)[0] > FAST
 
 
 @claim(
@@ -114,8 +126,8 @@ def lower_bound(study: Study) -> Iterator[Finding]:
             yield undecided("fewer than five T after interpolation", "more steps", **details)
         else:
             slope, half = _slope(losses)
-            found = at_least(local_slopes(losses).min(), -1.1, note=_words(losses), **details)
-            if found.verdict is Verdict.VIOLATED and slope + half >= -1.1:
+            found = slow(losses, note=_words(losses), **details)
+            if found.verdict is Verdict.VIOLATED and slope + half >= SLOW:
                 found = left_open(found, "steeper only between some T", "larger T")
             yield found
 

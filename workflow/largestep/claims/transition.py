@@ -217,7 +217,12 @@ def transition_slope(study: Study) -> Iterator[Finding]:
     elif found:
         slope, half, runs = found
         note = f"slope {slope:.4g} over {runs} runs"
-        yield beyond_interval(at_most(abs(slope + 1), 0.15, runs=runs, note=note), half)
+        yield beyond_interval(like_one_over(slope, runs=runs, note=note), half)
+
+
+def like_one_over(slope: float, **details) -> Finding:
+    """Whether a slope against log eta is that of 1/eta."""
+    return at_most(abs(slope + 1), 0.15, **details)
 
 
 @claim(
@@ -241,4 +246,9 @@ def transition_plateau(study: Study) -> Iterator[Finding]:
         yield found
     elif found:
         slope, half, runs = found
-        yield beyond_interval(at_least(slope, -0.5, runs=runs, note=f"{runs} runs"), half)
+        yield beyond_interval(level(slope, runs=runs, note=f"{runs} runs"), half)
+
+
+def level(slope: float, **details) -> Finding:
+    """Whether a slope against log eta is nearer to that of a plateau than to that of 1/eta."""
+    return at_least(slope, -0.5, **details)
