@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from constructed import STEPS, build, experiment
-from examples import fact
+from examples import fact, true
 from examples_beyond import FLAVORS, POLICIES
 from examples_bounds import losses_after, monotone_runs, power_of, transition_at
-from examples_phases import gap
+from examples_phases import IMAGES, gap, last_gap
 from examples_sharpness import near_flow
+from true_runs import MARGIN as TRUE_MARGIN
+from true_runs import XOR as TRUE_XOR
 
 from largestep.claims import activations, transition
 from largestep.claims.claim import papers_method
@@ -35,6 +37,62 @@ def test_ideal_trajectories_violate_nothing():
         for claim in CLAIMS:
             if claim.about_runs and claim.reads(study.experiment):
                 assert Verdict.VIOLATED not in verdicts(claim.id, study), claim.id
+
+
+def test_true_runs_hold_what_is_proved_of_them():
+    """Gradient descent written out in numpy; what asks for the paper's normalization is margin's."""
+    proved = [claim for claim in CLAIMS if claim.id.startswith(("thm22-", "thm32-", "thm41-"))]
+    proved = [claim for claim in proved if claim.origin != "extension"]
+    for of, study in ((TRUE_XOR, true(TRUE_XOR)), (TRUE_MARGIN, true(TRUE_MARGIN))):
+        for claim in proved:
+            found = verdicts(claim.id, study)
+            assert Verdict.VIOLATED not in found, claim.id
+            if of is TRUE_MARGIN and claim.id.startswith("thm41-"):
+                assert found == {Verdict.HOLDS}, claim.id
+    assert verdicts("thm22-modified-margin", true(TRUE_XOR)) == {Verdict.HOLDS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "not at most 1"),  # five points are longer
+        ({"model__output_weights": [0.5, -0.4]}, "output weights"),
+        ({"model__activation": {"name": "leaky_gelu"}}, "sup |phi'|"),
+    ],
+)
+def test_theorem_4_1_s_constants_need_the_paper_s_normalization(changes, reason):
+    source = "margin" if changes else "five_points"
+    of = experiment(source, [1.5], **changes)
+    for claim in ("thm41-time", "thm41-risk"):
+        (finding,) = CLAIM[claim].check(build(of))
+        assert finding.verdict is Verdict.NOT_APPLICABLE
+        assert reason in finding.note
+    assert verdicts("thm41-count", build(of)) != {Verdict.NOT_APPLICABLE}
+
+
+def test_an_activation_with_a_kink_rules_no_increase_out():
+    def change(facts, columns):
+        facts |= {"last_increase_step": 300, "increases": 1}
+        columns["sharpness"] = 0.1 / facts["stepsize"] + 0 * columns["loss"]
+
+    kinked = experiment("digits", [0.2], model__activation={"name": "relu"})
+    assert verdicts("eos-unstable", build(kinked, change)) == {Verdict.NOT_APPLICABLE}
+    assert verdicts("eos-unstable", build(experiment("digits", [0.2]), change)) == {
+        Verdict.VIOLATED
+    }
+
+
+def test_figure_3_is_judged_in_the_end_and_once_the_phase_has_begun():
+    assert verdicts("fig3-test-accuracy", last_gap(0.02, before=-0.1)) == {Verdict.HOLDS}
+    assert verdicts("fig3-test-accuracy", last_gap(-0.02, before=0.1)) == {Verdict.VIOLATED}
+
+    def never(facts, columns):
+        facts["stable_phase_step"] = None
+        columns["margin"] = -columns["margin"]
+
+    (finding,) = CLAIM["fig3-test-accuracy"].check(build(IMAGES, never, seeds=(0, 1)))
+    assert finding.verdict is Verdict.INCONCLUSIVE and "has not begun" in finding.note
+    assert not CLAIM["fig3-test-accuracy"].reads(experiment("digits", [0.1, 0.2]))
 
 
 # Two phases
@@ -416,6 +474,8 @@ def test_frozen_stretches_and_runs_that_diverged_at_once_violate_nothing():
         ("thm32-mean-loss", MARGIN_SET, False, Verdict.VIOLATED),  # whatever the stepsize
         ("thm41-count", MARGIN_SET, False, Verdict.VIOLATED),
         ("thm22-threshold", MARGIN_SET, False, Verdict.VIOLATED),
+        ("thm41-time", MARGIN_SET, False, Verdict.VIOLATED),
+        ("thm41-risk", MARGIN_SET, True, Verdict.VIOLATED),
     ],
 )
 def test_a_diverged_run_contradicts_what_rules_it_out(claim, of, begun, expected):

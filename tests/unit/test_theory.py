@@ -1,6 +1,7 @@
 """Thresholds and bounds: closed forms, brute force, and trajectories of plain gradient descent."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -150,6 +151,38 @@ def test_theorems_3_2_and_4_1_on_real_trajectories(seed, name, shape, exponent):
     assert (slope >= np.minimum(loss / 2, 1 / (2 * len(y))) * (1 - 1e-12)).all()
 
 
+@settings(deadline=None, max_examples=15)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["leaky_softplus", "leaky_huberized_relu"]),
+    st.sampled_from([2, 6]),
+    st.floats(-0.5, 3),
+)
+def test_theorem_4_1_with_its_constants_on_real_trajectories(seed, name, width, exponent):
+    """In the paper's normalization: s <= tau, and the loss after s below its bound."""
+    X, y = Margin(source="margin", n=4, d=3, gamma=0.4, seed=seed).points()
+    model, eta = two_layer(name, width=width), 10.0**exponent
+    loss, _, _, norm, _, _ = descend(X, y, model, eta * width, 700, seed)
+    below = loss <= thresholds.stable_threshold(model, X, eta * width)
+    assume(below.any())
+    s, phi = below.argmax(), model.activation.constants()
+    net = bounds.PaperNet(phi.alpha, phi.kappa, phi.curvature, hard_margin(X, y)[0], width)
+    assert s <= bounds.latest_transition(net, len(y), eta, norm[0])
+    elapsed = np.arange(1, len(loss) - s)
+    assert (loss[s + 1 :] <= bounds.late_loss(net, eta, elapsed)).all()
+
+
+def test_tau_is_the_largest_of_its_five_terms():
+    net = bounds.PaperNet(alpha=0.5, kappa=0.25, curvature=0.5, gamma=0.1, m=4)
+    unit, samples = 128 * 2 / 0.05**2, 4 * math.exp(2.25) * 50
+    tau = partial(bounds.latest_transition, net, 50)
+    assert tau(1e4, 0.0) == pytest.approx(unit * 10 * 1e4)
+    assert tau(100.0, 0.0) == pytest.approx(unit * samples)
+    both = (10 * 0.1 + samples) / 0.1
+    assert tau(0.1, 0.0) == pytest.approx(unit * both * math.log(both))
+    assert tau(0.1, 1e3) == pytest.approx(unit * both * 1e3 / 2)
+
+
 def test_the_count_is_sharp_for_one_neuron_and_one_sample():
     """With one positive neuron on one point and phi' = alpha it leaves no room at all."""
     X, y = np.array([[1.0, 0.0]]), np.array([1.0])
@@ -166,7 +199,7 @@ def test_the_count_is_sharp_for_one_neuron_and_one_sample():
     st.floats(0.5, 2.5),
 )
 def test_theorem_2_2_on_real_trajectories(seed, name, exponent):
-    """From the threshold on: descent, growth of the norm, gamma_b, and the two lines for 1/L."""
+    """From the threshold on: descent, norm, gamma_b and gamma_c, and the two lines for 1/L."""
     X, y = Margin(source="margin", n=4, d=3, gamma=0.4, seed=seed).points()
     model, stepsize = two_layer(name), 10.0**exponent
     loss, _, grad, norm, margin, _ = descend(X, y, model, stepsize, 700, seed)
@@ -180,6 +213,9 @@ def test_theorem_2_2_on_real_trajectories(seed, name, exponent):
 
     f, n = thresholds.smoothness(model, X), len(y)
     gamma_b = (-np.log(n * loss) - f.kappa) / norm
+    modified = bounds.modified_margin(f, n, stepsize, loss, norm)
+    assert (np.diff(modified) >= -1e-12).all()
+    assert (np.exp(modified) <= margin / norm * (1 + 1e-12)).all()  # Lemma A.10
     fall = (1 - gamma_b / np.maximum.accumulate(gamma_b)).max()
     threshold = thresholds.stable_threshold(model, X, stepsize)
     steps = np.arange(len(loss))
