@@ -40,7 +40,7 @@ def test_ideal_trajectories_violate_nothing():
 
 
 def test_true_runs_hold_what_is_proved_of_them():
-    """Gradient descent written out in numpy; what asks for the paper's normalization is margin's."""
+    """Of gradient descent written out in numpy."""
     proved = [claim for claim in CLAIMS if claim.id.startswith(("thm22-", "thm32-", "thm41-"))]
     proved = [claim for claim in proved if claim.origin != "extension"]
     for of, study in ((TRUE_XOR, true(TRUE_XOR)), (TRUE_MARGIN, true(TRUE_MARGIN))):
@@ -56,7 +56,7 @@ def test_true_runs_hold_what_is_proved_of_them():
     ("changes", "reason"),
     [
         ({}, "not at most 1"),  # five points are longer
-        ({"model__output_weights": [0.5, -0.4]}, "output weights"),
+        ({"model__width": 2, "model__output_weights": [0.5, -0.4]}, "output weights"),
         ({"model__activation": {"name": "leaky_gelu"}}, "sup |phi'|"),
     ],
 )
