@@ -96,7 +96,7 @@ def test_places_in_the_paper_s_page_lead_to_the_claims_that_it_means():
     page = text("docs/paper-text.md")
     named = {
         "claim {};": "fig3-test-accuracy",
-        "claim {}, in the form of P4": "thm32-mean-loss",
+        "claim {}, in the form of P4,": "thm32-mean-loss",
         "claim {}, on the margin generator": "monotone-lower-bound",
         "claim {} has $\\eta = 0.05": "cor42-quadratic",
     }

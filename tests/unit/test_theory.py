@@ -111,19 +111,36 @@ def test_constants_bound_the_network_at_random_points(seed, name, head):
 
 
 def test_mean_loss_bound_is_the_least_over_b():
-    net, stepsize, start = bounds.Separable(0.03, 0.1, 0.35, 10), 160.0, 9.0
+    net, stepsize, start = bounds.Separable(0.03, 1.7, 0.35, 10), 160.0, 9.0
     steps = np.array([1, 10, 1000, 10**6, 10**9])
     b = np.concatenate([[0], np.logspace(-3, 6, 200_001)])
-    extra = stepsize * net.rho2 / (2 * net.push)
     for t, found in zip(steps, bounds.mean_loss(net, stepsize, start, steps), strict=True):
-        squares = (start + math.sqrt(10) * (b + extra)) ** 2 / (2 * stepsize * t)
+        squares = (start + stepsize * net.turn + math.sqrt(10) * b) ** 2 / (2 * stepsize * t)
         least = (np.logaddexp(0, net.kappa - net.push * b) + squares).min()
         assert found <= least * (1 + 1e-12)
         assert found == pytest.approx(least, rel=1e-7)
 
 
+@given(
+    st.floats(0.05, 1),
+    st.floats(0, 1),
+    st.floats(0.01, 1),
+    st.integers(1, 50),
+    st.floats(-3, 4),
+    st.floats(0, 50),
+)
+def test_the_paper_s_closed_bound_is_never_below_ours(alpha, kappa, gamma, m, exponent, start):
+    """With |phi'| <= 1, ||x_i|| <= 1 and output weights +-1/m, as it is stated."""
+    eta, steps = 10.0**exponent, np.array([1, 2, 10, 10**3, 10**6])
+    net = bounds.Separable(alpha * gamma, 1 / (2 * gamma * math.sqrt(m)), kappa, m)
+    closed = bounds.closed_mean_loss(
+        bounds.PaperNet(alpha, kappa, 0.5, gamma, m), eta, start, steps
+    )
+    assert (bounds.mean_loss(net, m * eta, start, steps) <= closed * (1 + 1e-9)).all()
+
+
 def test_transition_step_is_where_the_bound_meets_the_threshold():
-    net = bounds.Separable(0.03, 0.1, 0.35, 10)
+    net = bounds.Separable(0.03, 1.7, 0.35, 10)
     found = bounds.transition_step(net, 160.0, 9.0, 1e-3)
     assert bounds.mean_loss(net, 160.0, 9.0, np.array([found]))[0] <= 1e-3
     assert bounds.mean_loss(net, 160.0, 9.0, np.array([found / 1.1]))[0] > 1e-3

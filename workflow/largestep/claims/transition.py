@@ -43,7 +43,7 @@ def _largest_ratio(run: Run, measured: np.ndarray, bound: np.ndarray) -> Finding
     id="thm32-mean-loss",
     statement="At every step the mean loss so far is below the bound, whatever the stepsize.",
     origin="paper",
-    source="paper, Theorem 3.2; rigorous form derived",
+    source="paper, Theorem 3.2; in a form that is never above the paper's, derived",
     quantity="largest ratio of the running mean loss to its bound",
     tolerance=_RIGOROUS,
     panels=("theory_mean_loss",),

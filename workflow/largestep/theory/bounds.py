@@ -17,11 +17,13 @@ class Separable:
     """Constants of a two-layer net on separable data.
 
     push = alpha gamma |c|_1: along w_j = sign(c_j) u, with u the unit vector of margin gamma, every
-    y_i f(x_i) has at least this slope. rho2 and kappa as in `thresholds.Smoothness`; m neurons.
+    y_i f(x_i) has at least this slope. turn = R^2 Lip |c|_2 / (2 gamma): how much farther out,
+    per stepsize, a comparator must be to make up for ||grad L||^2. kappa as in
+    `thresholds.Smoothness`; m neurons.
     """
 
     push: float
-    rho2: float
+    turn: float
     kappa: float
     m: int
 
@@ -40,31 +42,40 @@ class PaperNet:
 def separable(model, X: np.ndarray, gamma: float) -> Separable | None:
     """The constants; None where the theorems' hypotheses fail (an MLP, or alpha <= 0)."""
     f = smoothness(model, X)
-    if f is None or (alpha := model.activation.constants().alpha) <= 0:
+    if f is None or (phi := model.activation.constants()).alpha <= 0:
         return None
-    return Separable(alpha * gamma * float(np.abs(model.head).sum()), f.rho2, f.kappa, model.m)
+    turn = f.rho2 / (2 * gamma * phi.lip * float(np.linalg.norm(model.head)))
+    return Separable(phi.alpha * gamma * float(np.abs(model.head).sum()), turn, f.kappa, model.m)
 
 
 def mean_loss(net: Separable, stepsize: float, start_norm: float, steps: np.ndarray) -> np.ndarray:
     """Theorem 3.2: a bound on mean_{k<t} L(w_k) for each t >= 1 in `steps`.
 
-    min over b >= 0 of ln(1 + e^(kappa - push b)) + (||w_0|| + sqrt(m) (b + b2))^2 / (2 stepsize t)
-    with b2 = stepsize rho^2 / (2 push). Every b gives a bound; the best is where the derivative,
-    which increases in b, vanishes.
+    min over b >= 0 of ln(1 + e^(kappa - push b)) + (A + sqrt(m) b)^2 / (2 stepsize t) with
+    A = ||w_0|| + stepsize turn. Every b gives a bound; the best is where the derivative, which
+    increases in b, vanishes.
     """
     t = np.asarray(steps, dtype=np.float64)
-    root, extra = math.sqrt(net.m), stepsize * net.rho2 / (2 * net.push)
+    root, first = math.sqrt(net.m), start_norm + stepsize * net.turn
 
     def pull(b):  # derivative of the second term
-        return root * (start_norm + root * (b + extra)) / (stepsize * t)
+        return root * (first + root * b) / (stepsize * t)
 
     low, high = np.zeros_like(t), np.maximum(net.kappa + np.log(net.push / pull(0)), 0) / net.push
     for _ in range(60):
         b = (low + high) / 2
         below = pull(b) * (1 + np.exp(net.push * b - net.kappa)) < net.push
         low, high = np.where(below, b, low), np.where(below, high, b)
-    first = np.logaddexp(0, net.kappa - net.push * low)
-    return first + (start_norm + root * (low + extra)) ** 2 / (2 * stepsize * t)
+    return np.logaddexp(0, net.kappa - net.push * low) + (first + root * low) ** 2 / (
+        2 * stepsize * t
+    )
+
+
+def closed_mean_loss(net: PaperNet, eta: float, start_norm: float, steps: np.ndarray) -> np.ndarray:
+    """Theorem 3.2 as the paper has it: never below `mean_loss`, in its normalization."""
+    t = np.asarray(steps, dtype=np.float64)
+    logs = 8 * (np.log(net.gamma**2 * eta * t) ** 2 + net.kappa**2) / net.alpha**2
+    return (1 + logs + eta**2) / (net.gamma**2 * eta * t) + start_norm**2 / (net.m * eta * t)
 
 
 def slope_sum(net: Separable, stepsize: float, displacement: np.ndarray) -> np.ndarray:
