@@ -132,12 +132,12 @@ def examples_differ(only: list[str], true_frames: dict) -> bool:
 def tests_fail(path: Path) -> bool:
     import pytest
 
-    files = ["test_claims_ledger.py", "-k", "not stage and not printed"]
-    if path.stem != "ledger":
-        files = ["test_claims.py"]
+    files, options = ["test_claims.py", "test_claims_beyond.py"], []
+    if path.stem == "ledger":
+        files, options = ["test_claims_ledger.py"], ["-k", "not stage and not printed"]
     with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
-        options = ["-x", "-q", "-n0", "-pno:cacheprovider", f"--rootdir={ROOT}"]
-        return pytest.main([*options, str(UNIT / files[0]), *files[1:]]) == 1
+        options += ["-x", "-q", "-n0", "-pno:cacheprovider", f"--rootdir={ROOT}"]
+        return pytest.main([*options, *(str(UNIT / name) for name in files)]) == 1
 
 
 def true_frames() -> dict:

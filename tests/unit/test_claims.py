@@ -9,18 +9,21 @@ from constructed import STEPS, build, experiment
 from examples import fact, true
 from examples_beyond import FLAVORS, POLICIES
 from examples_bounds import losses_after, monotone_runs, power_of, transition_at
-from examples_phases import IMAGES, gap, last_gap
+from examples_phases import IMAGES, gap, last_gap, pair
 from examples_sharpness import near_flow
 from true_runs import MARGIN as TRUE_MARGIN
 from true_runs import XOR as TRUE_XOR
 
-from largestep.claims import activations, transition
+from largestep.claims import activations, horizon, transition
 from largestep.claims.claim import papers_method
+from largestep.claims.held_out import ahead
 from largestep.claims.registered import CLAIMS
+from largestep.claims.statistics import half_interval
 from largestep.claims.verdicts import Verdict
 from largestep.configuration.experiment import Flow
 from largestep.method.activations import ALL, GELU
 from largestep.method.activations.constants import Constants
+from largestep.theory import bounds
 
 CLAIM = {claim.id: claim for claim in CLAIMS}
 
@@ -93,6 +96,8 @@ def test_figure_3_is_judged_in_the_end_and_once_the_phase_has_begun():
     (finding,) = CLAIM["fig3-test-accuracy"].check(build(IMAGES, never, seeds=(0, 1)))
     assert finding.verdict is Verdict.INCONCLUSIVE and "has not begun" in finding.note
     assert not CLAIM["fig3-test-accuracy"].reads(experiment("digits", [0.1, 0.2]))
+    one = IMAGES.model_copy(update={"train": IMAGES.train.model_copy(update={"eta": (5.0,)})})
+    assert [CLAIM["fig3-test-accuracy"].reads(of) for of in (IMAGES, one)] == [True, False]
 
 
 # Two phases
@@ -160,6 +165,22 @@ def test_a_catapult_of_the_smaller_stepsize_leaves_the_order_open():
 
     study = build(experiment("xor", [5.0, 10.0]), change)
     assert verdicts("larger-stepsize-lower-loss", study) == {Verdict.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_comparison_of_losses_says_of_how_many_seeds(seeds):
+    study = pair(lambda seed: 0.9 - 0.01 * seed, seeds=range(seeds))
+    (finding,) = CLAIM["larger-stepsize-lower-loss"].check(study)
+    assert finding.note.startswith("one seed" if seeds == 1 else "3 seeds, 95% interval 0.8")
+
+
+@pytest.mark.parametrize("mean", [0.02, -0.02])
+def test_the_room_of_a_mean_is_what_its_interval_leaves(mean):
+    found = ahead([mean - 0.001, mean, mean + 0.001])
+    assert found.verdict is (Verdict.HOLDS if mean > 0 else Verdict.VIOLATED)
+    half = half_interval([-0.001, 0, 0.001])
+    assert found.slack == pytest.approx(mean - half if mean > 0 else mean + half)
+    assert abs(found.slack) < abs(mean)
 
 
 @pytest.mark.parametrize(("noise", "seeds"), [(1e-3, (0, 1, 2)), (0.0, (0,))])
@@ -292,7 +313,7 @@ def test_a_limit_is_undecided_where_the_stable_phase_is_short():
 
     (finding,) = CLAIM["alignment"].check(build(XOR, late))
     assert finding.verdict is Verdict.INCONCLUSIVE
-    assert finding.decides == f"{8 * (STEPS // 4 + 1):,} steps"
+    assert finding.decides == f"{16 * (STEPS // 4 + 1):,} steps"
 
 
 def test_a_limit_that_was_only_left_by_heavy_weights_is_undecided():
@@ -343,6 +364,19 @@ def test_only_horizons_beyond_the_transition_can_violate_the_corollary():
     found = verdicts("cor42-quadratic", replace(study, runs=runs))
     assert Verdict.INCONCLUSIVE in found
     assert Verdict.VIOLATED not in found
+
+
+def test_the_corollary_is_contradicted_where_three_horizons_are_beyond_the_transition():
+    study = losses_after(power_of(-1.5))
+    runs, late = study.seeds[0], {}
+    for c in horizon.factors(runs):
+        T = np.array(list(horizon.losses_at(runs, c)))
+        times = [bounds.phase_time(study.model, study.samples.X, c * t) for t in T]
+        late[f"eta = {c:g} T"] = int((times <= T).sum())
+    assert {0, 3} <= set(late.values())
+    for finding in CLAIM["cor42-quadratic"].check(study):
+        enough = late[finding.note.partition(",")[0]] >= 3
+        assert finding.verdict is (Verdict.VIOLATED if enough else Verdict.INCONCLUSIVE)
 
 
 def test_the_best_monotone_stepsize_must_be_inside_the_grid():

@@ -80,8 +80,7 @@ def ahead(gaps: list[float], lost: str = "") -> Finding:
         needed = f"about {count(seeds)} seeds" if math.isfinite(seeds) else "many seeds"
         return undecided(words, needed, slack=mean - half, **numbers)
     verdict = Verdict.HOLDS if mean > 0 else Verdict.VIOLATED
-    slack = mean - half if mean > 0 else mean + half
-    return Finding(verdict, note=words, slack=slack, **numbers)
+    return Finding(verdict, note=words, slack=math.copysign(abs(mean) - half, mean), **numbers)
 
 
 def _accuracy_gap(small: Run, large: Run) -> float | None:

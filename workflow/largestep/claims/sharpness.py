@@ -47,8 +47,8 @@ def smooth(study: Study) -> str | None:
 
 @claim_per_run(
     id="eos-unstable",
-    statement="While the loss is non-monotone the sharpness reaches 2/stepsize: no step can "
-    "increase the loss where the curvature along it is smaller.",
+    statement="By the last increase of a non-monotone loss the sharpness has reached 2/stepsize: "
+    "no step can increase the loss where the curvature along it is smaller.",
     origin="derived",
     source="edge of stability; that an increase needs it, derived",
     quantity="largest sharpness * stepsize / 2 at a recorded step up to the loss's last increase",

@@ -13,14 +13,14 @@ from numpy import interp
 from largestep.claims.evidence import Run
 from largestep.claims.verdicts import Finding, Verdict, at_most, count, left_open, undecided
 
-#: Octaves whose trend counts, and how many of them there must be.
-_OCTAVES, _FEWEST = 3, 2
+#: Octaves whose trend counts.
+_OCTAVES = 3
 #: A distance that falls like a smaller power of 1/log t than this does not fall.
 _NO_TREND = 0.25
 
 TOLERANCE = (
-    "the trend: nearer in each of the last three octaves, two at least, and like (1/log t)^(1/2) "
-    "or faster; closeness: 1/ln T, the size of corrections of order 1/log t"
+    "the trend: nearer in each of the last three octaves, and like (1/log t)^(1/2) or faster; "
+    "closeness: 1/ln T, the size of corrections of order 1/log t"
 )
 
 
@@ -35,12 +35,12 @@ def towards(
     made most of the weights (||w_T|| >= 2 ||w_s||).
     """
     values = values.dropna().iloc[-_OCTAVES - 1 :]
-    if len(values) <= _FEWEST:
+    if len(values) <= _OCTAVES:  # an octave of the phase gives the first value, each more a change
         if run.facts["status"] == "frozen":
-            note = "rounding froze the run within three octaves of its stable phase"
+            note = "rounding froze the run within four octaves of its stable phase"
             return undecided(note, "a dtype of more digits")
-        needed = count(2 ** (_FEWEST + 1) * run.stable_step)
-        return undecided("fewer than three octaves of the stable phase", f"{needed} steps")
+        needed = count(2 ** (_OCTAVES + 1) * run.stable_step)
+        return undecided("fewer than four octaves of the stable phase", f"{needed} steps")
     last = int(values.index[-1])
     distance = (values - limit).abs()
     close = math.log(last) ** -power
@@ -50,12 +50,7 @@ def towards(
     if found.verdict is Verdict.HOLDS and nearing and _fell(distance, trend):
         return found
     enough = _doubling_step(run)
-    if (
-        found.verdict is Verdict.VIOLATED
-        and enough <= last
-        and len(values) > _OCTAVES
-        and not _fell(distance, _NO_TREND)
-    ):
+    if found.verdict is Verdict.VIOLATED and enough <= last and not _fell(distance, _NO_TREND):
         return found
     why = "close, but nearing too slowly" if nearing else "close, but not nearing"
     why = "not close yet" if found.verdict is Verdict.VIOLATED else why
