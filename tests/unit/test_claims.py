@@ -532,7 +532,7 @@ def test_a_run_that_diverged_at_its_first_step_breaks_no_claim():
 
     for of in (experiment("xor", [5.0, 10.0]), experiment("digits", [0.01, 0.2])):
         study = build(of, change, seeds=(0, 1))
-        assert not study.runs
+        assert not study.runs and len(study.diverged) == 4
         for claim in CLAIMS:
             if claim.about_runs and claim.reads(of):
                 assert Verdict.HOLDS not in verdicts(claim.id, study), claim.id

@@ -106,6 +106,15 @@ def test_an_entry_shows_the_finding_with_least_room():
     assert line["reason"] == "1 inconclusive, such as: not yet; would decide: more steps"
 
 
+def test_a_finding_without_room_is_shown_last_and_one_that_is_no_number_first():
+    bare = Finding(Verdict.HOLDS, note="no number")
+    line = entry(CLAIM, [("margin", bare), ("xor", at_most(1, 10)), ("margin", bare)], CONFIG)
+    assert (line["measured"], line["worst"]["experiment"]) == (1, "xor")
+    nan = at_most(float("nan"), 10, step=7)
+    line = entry(CLAIM, [("xor", at_most(50, 10)), ("margin", nan)], CONFIG)
+    assert line["worst"] == {"experiment": "margin", "seed": None, "stepsize": None, "step": 7}
+
+
 def test_an_entry_says_why_a_claim_does_not_apply():
     found = [("xor", not_applicable("not separable")), ("margin", not_applicable("not separable"))]
     line = entry(CLAIM, found, CONFIG)
@@ -124,12 +133,17 @@ def test_the_figure_is_the_one_with_the_panel_that_shows_the_claim():
 
 def test_a_variant_has_no_say_in_the_verdict():
     small = CONFIG.experiments["xor"].model_copy(update={"variant_of": "xor"})
-    config = CONFIG.model_copy(update={"experiments": {**CONFIG.experiments, "small": small}})
+    both = {**CONFIG.experiments, "small": small, "wide": small}
+    config = CONFIG.model_copy(update={"experiments": both})
     found = [("xor", at_most(1, 2)), ("small", at_most(3, 2)), ("small", at_most(0, 2))]
+    found.append(("wide", at_most(0, 2)))
     line = entry(CLAIM, found, config)
     assert line["verdict"] == "holds" and line["measured"] == 1
     assert line["runs"] == [{"experiment": "xor", "holds": 1}]
-    assert line["variants"] == [{"experiment": "small", "violated": 1, "holds": 1}]
+    assert line["variants"] == [
+        {"experiment": "small", "violated": 1, "holds": 1},
+        {"experiment": "wide", "holds": 1},
+    ]
     assert line["violated_variants"] == ["small"]
     assert line["decided"] == line["applicable"] == 1
     assert entry(CLAIM, found[1:], config)["verdict"] == "not applicable"
