@@ -264,7 +264,7 @@ def test_verdicts_are_printed_and_a_violation_fails(judged, tmp_path):
     assert "violated by variants: wide, small" in done.stdout
 
 
-def test_a_violating_run_is_violated_in_the_end_and_the_stage_still_succeeds(tmp_path):
+def test_a_violating_run_is_violated_in_the_end_and_judging_still_succeeds(tmp_path):
     def change(facts, columns):
         facts["largest_loss_rise"] = 0.1
 
