@@ -1,5 +1,6 @@
 """Numbers of the documents on claims and on the paper are those of the code."""
 
+import json
 import math
 import re
 from pathlib import Path
@@ -148,8 +149,23 @@ def test_the_paper_s_two_constants_are_twice_ours_with_names_exchanged():
     c1, c2 = bounds.phase_constants(of.model, X)
     assert 8 + 4 * phi.curvature == pytest.approx(2 * c1)
     assert 4 * math.exp(phi.kappa + 2) == pytest.approx(2 * c2)
-    crossing = f"{c2 * len(X) / c1:.0f}"
-    assert f"$c_2 n / c_1 = {crossing}$" in text("docs/proofs.md")
+    page = text("docs/proofs.md")
+    assert f"$c_2 n / c_1 = {c2 * len(X) / c1:.0f}$" in page
+    assert rf"Swapped, the corner would be at $\eta = {c1 * len(X) / c2:.0f}$" in page
+
+
+def test_the_corner_was_measured_where_the_proofs_say():
+    runs = json.loads((ROOT / "docs/reference/demo.json").read_text())["runs"]
+    runs = [
+        run for run in runs if run["experiment"] == "theory_horizon" and run["stable_phase_step"]
+    ]
+    at = {run["eta"]: run["eta"] * run["stable_phase_step"] for run in runs}
+    before = [value for eta, value in at.items() if eta < 246]
+    said = r"$s \eta$ is constant to 3% from $\eta = 42$ to $243$ and a quarter larger at $312$"
+    assert said in text("docs/proofs.md")
+    assert (round(min(at)), round(max(eta for eta in at if eta < 246))) == (42, 243)
+    assert round(100 * (max(before) / min(before) - 1)) == 3
+    assert at[311.6] / min(before) == pytest.approx(1.25, abs=0.01)
 
 
 def test_widths_and_numbers_beside_the_paper_s_are_those_configured():
@@ -161,3 +177,112 @@ def test_widths_and_numbers_beside_the_paper_s_are_those_configured():
     sizes = [experiments[name].dataset.n for name in ("fig2_images", "fig2_images_large")]
     assert f"{sizes[0]:,} images and, in `fig2_images_large`, {sizes[1]:,}" in page
     assert experiments["images_softplus"].model.activation.name == "softplus"
+
+
+def test_the_readme_s_figure_is_the_reference_s():
+    """Stepsizes, images, seeds and that the large stepsize ends far below, of docs/reference."""
+    page = text("README.md")
+    runs = json.loads((ROOT / "docs/reference/paper.json").read_text())["runs"]
+    runs = [run for run in runs if run["experiment"] == "fig1"]
+    small, large = sorted({run["stepsize"] for run in runs})
+    seeds = ("one", "two", "three", "four", "five")[len({run["seed"] for run in runs}) - 1]
+    assert (
+        f"for stepsizes {large} and {small}" in page and f"With stepsize {large} the loss" in page
+    )
+    assert f"a 4-layer GELU network, {seeds} seeds" in page
+    assert {run["dataset"].split("-n")[1].split("-")[0] for run in runs} == {"6000"}
+    assert "6,000 CIFAR-10 images" in page
+    losses = {
+        step: [r["final_loss"] for r in runs if r["stepsize"] == step] for step in (small, large)
+    }
+    assert 10 * max(losses[large]) < min(losses[small])
+    assert {run["last_increase_step"] for run in runs if run["stepsize"] == small} == {0}
+
+
+# Beyond the paper: what tests/beyond_numbers.py has written down of a run
+
+
+@pytest.fixture(scope="module")
+def beyond() -> dict:
+    return json.loads((ROOT / "docs/reference/beyond.json").read_text())
+
+
+def rows(first: str) -> list[list[str]]:
+    """Cells of the table in docs/beyond.md whose head begins so, without the head."""
+    page = (ROOT / "docs/beyond.md").read_text()
+    table = page[page.index(f"| {first}") :].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_margins_beyond_the_paper_are_those_of_the_run(beyond):
+    found, largest = beyond["flavors"], {}
+    for norm in ("l1", "l2", "linf"):
+        largest[norm] = max(each[norm] for each in found.values())
+    table = rows("margin at the last step")
+    assert len(table) == len(found)
+    for (label, *cells), (name, values) in zip(table, found.items(), strict=True):
+        assert label.lower().startswith(name.split(" ")[0])
+        for norm, cell in zip(largest, cells, strict=True):
+            assert float(cell.strip("*")) == pytest.approx(values[norm], rel=0.05)
+            assert cell.startswith("**") == (values[norm] == largest[norm])
+
+
+def test_evaluations_beyond_the_paper_are_those_of_the_run(beyond):
+    found = beyond["evaluations"]
+    fewest = {
+        name: [
+            min((v for v in column if v), default=None)
+            for column in zip(*table.values(), strict=True)
+        ]
+        for name, table in found.items()
+    }
+    for label, *cells in rows("| XOR"):
+        for (name, table), cell in zip(found.items(), cells, strict=True):
+            for k, (word, value) in enumerate(zip(cell.split(" / "), table[label], strict=True)):
+                expected = "-" if value is None else f"{value:,.0f}"
+                assert word.strip("*") == expected, (label, name)
+                assert word.startswith("**") == (value is not None and value == fewest[name][k])
+
+
+def test_sentences_beyond_the_paper_are_those_of_the_run(beyond):
+    page, flavors, verdicts = text("docs/beyond.md"), beyond["flavors"], beyond["verdicts"]
+
+    def of(column: str, name: str) -> str:
+        return f"{next(v for k, v in flavors.items() if k.startswith(name))[column]:.2f}"
+
+    def judged(claim: str, verdict: str) -> str:
+        return f"{verdicts[claim].get(verdict, 0)} of {sum(verdicts[claim].values())}"
+
+    slack = sorted(values["slackness"] for values in flavors.values())
+    shares = {name: f"{found['measured']:.2f}" for name, found in beyond["shares"].items()}
+    names = [f"policies_{name}" for name in ("xor", "separable", "images")]
+    for words in (
+        f"({judged('steepest-soft-margin', 'holds')} runs)",
+        f"falls to between {slack[0]:.2f} and {slack[-1]:.2f}",
+        f"reaches {of('alignment', 'gradient')} for gradient",
+        f"and {of('alignment', 'sign')} for sign",
+        f"only {of('alignment', 'coordinate')} for coordinate",
+        f"stops at {of('alignment', 'adam')}",
+        "{}, {} and {} (XOR, separable, images)".format(*(shares[name] for name in names)),
+        f"(`two-phases`, violated by {judged('two-phases', 'violated')})",
+    ):
+        assert words in page, words
+    assert {beyond["shares"][name]["verdict"] for name in names} == {"holds"}
+    assert beyond["shares"]["policies_mlp"]["verdict"] == "inconclusive"
+    assert verdicts["steepest-own-norm"] == {"holds": 3}
+    assert set(verdicts["loss-normalized-beats-powers"]) <= {"holds", "inconclusive"}
+    assert "violated" not in verdicts["eos-unstable"]
+
+
+def test_counts_beyond_the_paper_are_those_configured():
+    page, beyond = text("docs/beyond.md"), config("beyond")
+    maps = beyond.atlases
+    runs = {name: math.prod(map(len, atlas.axes.values())) for name, atlas in maps.items()}
+    mapped = sum(n for name, n in runs.items() if name.startswith("stepsize_"))
+    assert f"{mapped:,} runs on the margin generator" in page
+    for name, n in runs.items():
+        assert f"`{name}` {n:,} runs" in page
+    methods = {len(e.train.methods) for n, e in beyond.experiments.items() if "policies" in n}
+    assert methods == {11} and "Eleven methods" in page
+    flavors = beyond.experiments["flavors"]
+    assert f"n = {flavors.dataset.n}, five seeds" in page and len(flavors.train.seeds) == 5
