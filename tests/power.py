@@ -102,7 +102,7 @@ def outrun(spread: float, slopes: tuple[float, float]) -> Draw:
         steps = 2 ** np.arange(8, 11)
         logs = np.append(0, np.cumsum(slopes)) * np.log(2) + spread * rng.standard_normal(3)
         rows = pd.DataFrame({"loss": np.exp(logs), "margin": 1.0}, index=steps)
-        facts = {"policy": "loss normalized", "seed": 0, "stepsize": None}
+        facts = {"policy": "loss-normalized", "seed": 0, "stepsize": None}
         return next(iter(policies.loss_normalized_beats_powers.judge(Lone(Run(facts, rows)))))
 
     return draw
