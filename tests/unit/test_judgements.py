@@ -50,6 +50,16 @@ def test_a_cell_says_what_one_experiments_runs_say():
     assert found[3].counts == "1 hold, 3 inconclusive"
 
 
+def test_an_experiment_s_claims_say_where_only_some_runs_decide():
+    rows = [{"experiment": "a", "holds": 2}, {"experiment": "b", "holds": 1, "inconclusive": 3}]
+    rows += [{"experiment": "c", "holds": 5, "violated": 1}]
+    for name, verdict in (("a", "holds"), ("b", "holds where decided"), ("c", "violated")):
+        found = judgements.judged([CLAIM | {"runs": rows}], "runs", name)
+        assert [v for v, ids in found.items() if ids] == [verdict]
+    assert next(iter(found)) == "violated"
+    assert not any(judgements.judged([], "runs", "a").values())
+
+
 @given(*[st.floats(-1e6, 1e6)] * 2, st.booleans())
 def test_a_bar_shows_on_which_side_of_its_bound_a_value_is(measured, bound, upper):
     slack = bound - measured if upper else measured - bound

@@ -21,7 +21,7 @@ def test_each_figure_has_its_picture_its_origins_and_its_runs():
         "- **P** so they say",
         "- **C** a choice",
         "- **These runs** After 300 steps the training loss is",
-        "- Claims, holds: thm22-descent",
+        "- Claims, holds where decided: thm22-descent",
         "| η | last increase | $t_{sep}$ |",
     ):
         assert words in first

@@ -102,15 +102,14 @@ def _cell(runs: Mapping[str, Any]) -> Cell:
 
 
 def judged(claims: Sequence[Claim], part: str, name: str) -> dict[str, list[str]]:
-    """Claims by the first verdict, in order of precedence, that an experiment's runs gave them.
+    """Claims by what an experiment's runs say of them; where some decide nothing, apart.
 
     part: of a claim's entry that tells of this experiment, "runs" or "variants".
     """
-    found: dict[str, list[str]] = {verdict: [] for verdict in _PRECEDENCE}
+    found: dict[str, list[str]] = {verdict: [] for verdict in ("violated", *VERDICTS)}
     for claim in claims:
-        runs = next((c for c in claim[part] if c["experiment"] == name), {})
-        if verdict := _verdict(runs):
-            found[verdict].append(claim["id"])
+        if runs := next((c for c in claim[part] if c["experiment"] == name), None):
+            found[_cell(runs).verdict].append(claim["id"])
     return found
 
 
