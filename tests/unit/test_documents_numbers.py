@@ -1,5 +1,6 @@
 """Numbers of the documents on claims and on the paper are those of the code."""
 
+import ast
 import json
 import math
 import re
@@ -91,6 +92,14 @@ def test_sentences_about_several_claims_name_the_right_ones():
 def test_the_page_of_claims_has_their_bounds(claim, said, value):
     assert said in re.sub(r"\s+", " ", entries()[NUMBER[claim]])
     assert value
+
+
+def test_as_many_comparisons_are_turned_round_as_is_said():
+    import mutations
+
+    paths = [path for path in mutations.CLAIMS.glob("*.py") if path.stem not in mutations.EXEMPT]
+    total = sum(len(mutations.comparisons(ast.parse(path.read_text()))) for path in paths)
+    assert f"each of the {total} comparisons" in text("docs/claims.md")
 
 
 def test_places_in_the_paper_s_page_lead_to_the_claims_that_it_means():
