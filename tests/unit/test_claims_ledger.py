@@ -115,6 +115,12 @@ def test_a_finding_without_room_is_shown_last_and_one_that_is_no_number_first():
     assert line["worst"] == {"experiment": "margin", "seed": None, "stepsize": None, "step": 7}
 
 
+def test_violations_are_counted_among_what_is_applicable():
+    found = [at_most(2, 1), at_most(0, 1), OPEN, not_applicable("why")]
+    line = entry(CLAIM, [("xor", finding) for finding in found], CONFIG)
+    assert line["reason"] == "1 of 3"
+
+
 def test_an_entry_says_why_a_claim_does_not_apply():
     found = [("xor", not_applicable("not separable")), ("margin", not_applicable("not separable"))]
     line = entry(CLAIM, found, CONFIG)

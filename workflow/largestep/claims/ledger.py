@@ -170,7 +170,7 @@ def _reason(verdict, counts, deciding, worst, found) -> str:
         return "; ".join(f"{note} ({', '.join(where)})" for note, where in names.items())
     parts = [worst.note] if worst.note else []
     if verdict is Verdict.VIOLATED:
-        parts.insert(0, f"{counts[verdict]} of {counts.total()}")
+        parts.insert(0, f"{counts[verdict]} of {counts.total() - counts[Verdict.NOT_APPLICABLE]}")
     if verdict is Verdict.WHERE_DECIDED:
         left = next(f for _, f in found if f.verdict is Verdict.INCONCLUSIVE)
         parts.append(f"{counts[left.verdict]} inconclusive, such as: {left.words}")
