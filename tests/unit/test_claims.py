@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from constructed import STEPS, build, experiment
 from examples import fact, true
@@ -14,8 +15,9 @@ from examples_sharpness import near_flow
 from true_runs import MARGIN as TRUE_MARGIN
 from true_runs import XOR as TRUE_XOR
 
-from largestep.claims import activations, horizon, transition
+from largestep.claims import activations, horizon, transition, trend
 from largestep.claims.claim import papers_method
+from largestep.claims.evidence import Run
 from largestep.claims.held_out import ahead
 from largestep.claims.registered import CLAIMS
 from largestep.claims.statistics import half_interval
@@ -326,6 +328,23 @@ def test_a_limit_that_was_only_left_by_heavy_weights_is_undecided():
     (finding,) = CLAIM["alignment"].check(build(LONG, change))
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert finding.decides == "more steps than fit a run"
+
+
+@pytest.mark.parametrize(
+    ("weights", "steps"),
+    [
+        ([100, 110, 120], 2**16 * 2**8),  # 80 are missing, 10 more in every octave
+        ([100, 199, 199], math.inf),
+        ([100, 120, 110], math.inf),
+        ([100, 110, 110.5], math.inf),  # 179 octaves
+        ([100, 190, 210], 2**16),
+    ],
+)
+def test_the_step_by_which_the_weights_have_doubled_is_told_from_their_last_octave(weights, steps):
+    steps_kept = pd.Index([2**14, 2**15, 2**16], name="step")
+    rows = pd.DataFrame({"param_norm": np.array(weights, float)}, index=steps_kept)
+    found = trend._doubling_step(Run({"stable_phase_step": 2**14}, rows))
+    assert found == pytest.approx(steps, rel=1e-6)
 
 
 # Theorems 3.2 and 4.1
