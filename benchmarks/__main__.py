@@ -13,7 +13,7 @@ import torch
 from benchmarks import report, scaling
 from benchmarks.reference import descend, product_seconds
 from benchmarks.variants import VARIANTS
-from benchmarks.workloads import Workload, w1, w2, w3
+from benchmarks.workloads import Workload, w1, w2, w3, w4, w5
 
 FOLDER = Path("results/benchmarks")
 CHECKED_STEPS = 20
@@ -21,7 +21,8 @@ CHECKED_STEPS = 20
 
 def workloads(quick: bool) -> list[Workload]:
     small = [w1(), w2(1000, "float64"), w2(1000, "float32")]
-    return small if quick else [*small, w2(6000, "float64"), w2(6000, "float32"), w3()]
+    large = [w2(6000, "float64"), w2(6000, "float32"), w3(), w4(), w5()]
+    return small if quick else [*small, *large]
 
 
 def main(quick: bool) -> None:
@@ -80,7 +81,9 @@ def compare(workload: Workload, quick: bool) -> list[dict]:
             "spread": [min(times[name]) / workload.runs, max(times[name]) / workload.runs],
             "times_faster_than_usual": medians["usual"] / median,
             "times_faster_than_jax": medians["jax"] / median if "jax" in medians else None,
-            "fraction_of_product_rate": None if workload.name == "W1" else limit / median,
+            "fraction_of_product_rate": limit / median
+            if workload.name in ("W2", "W3", "W4")
+            else None,
         }
         for name, median in medians.items()
     ]

@@ -42,7 +42,7 @@ class Workload:
         return f"{self.name}, {self.dtype}" if self.name != "W2" else f"W2 n = {n}, {self.dtype}"
 
 
-def w1(runs: int = 32, m: int = 20, n: int = 4) -> Workload:
+def w1(runs: int = 32, m: int = 20, n: int = 4, name: str = "W1") -> Workload:
     """XOR, m = 20, eight stepsizes and four seeds; or more runs, neurons or points of the kind."""
     corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=float)
     X = np.resize(corners, (n, 2))
@@ -51,7 +51,7 @@ def w1(runs: int = 32, m: int = 20, n: int = 4) -> Workload:
     head = np.repeat([1 / m, -1 / m], m // 2)
     activation = LeakySoftplus(c=0.5)
     return Workload(
-        "W1", X, -X[:, 0] * X[:, 1], activation, head, [np.array(seeds)], m * etas, 2**16
+        name, X, -X[:, 0] * X[:, 1], activation, head, [np.array(seeds)], m * etas, 2**16
     )
 
 
@@ -68,16 +68,30 @@ def w2(n: int, dtype: str) -> Workload:
     return _cast(Workload("W2", X, y, activation, head, [W], stepsizes, steps), dtype)
 
 
-def w3(dtype: str = "float32") -> Workload:
-    """A 4-layer GELU perceptron, 3072-200-200-200-1, on 2000 samples, two stepsizes."""
-    rng, n, d = np.random.default_rng(0), 2000, 3072
+def w3() -> Workload:
+    """A 4-layer GELU perceptron, 3072-200-200-200-1, on 2000 samples, two stepsizes, float32."""
+    return _perceptron("W3", n=2000, d=3072, width=200, steps=256)
+
+
+def w4() -> Workload:
+    """A small one, 64-64-64-64-1, on 500 samples."""
+    return _perceptron("W4", n=500, d=64, width=64, steps=2048)
+
+
+def w5() -> Workload:
+    """W1 in float32."""
+    return _cast(w1(name="W5"), "float32")
+
+
+def _perceptron(name: str, n: int, d: int, width: int, steps: int) -> Workload:
+    rng = np.random.default_rng(0)
     X = rng.standard_normal((n, d))
     y = np.where(rng.random(n) < 0.5, 1.0, -1.0)
-    sizes = (d, 200, 200, 200, 1)
+    sizes = (d, width, width, width, 1)
     layers = [rng.uniform(-1, 1, (1, b, a)) / math.sqrt(a) for a, b in pairwise(sizes)]
     weights = [np.repeat(layer, 2, axis=0) for layer in layers]
     stepsizes, activation = np.array([0.2, 0.005]), GELU()
-    return _cast(Workload("W3", X, y, activation, None, weights, stepsizes, 256), dtype)
+    return _cast(Workload(name, X, y, activation, None, weights, stepsizes, steps), "float32")
 
 
 def _cast(workload: Workload, dtype: str) -> Workload:
