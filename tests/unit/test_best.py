@@ -26,7 +26,7 @@ EXPERIMENT = Experiment.model_validate(
         },
     }
 )
-LABELS = ["gradient descent", "armijo", "polyak"]
+LABELS = ["gradient descent", "Armijo", "Polyak"]
 
 
 def rows(losses: dict) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def test_the_smallest_target_counts_most_and_the_median_over_seeds():
     assert found.loc["gradient descent", "stepsize"] == 2
     assert found.loc["gradient descent", [*best.TARGETS]].tolist() == [3, 5, 5]
     assert found.loc["armijo", [*best.TARGETS]].tolist() == [3, 3, 3]
-    assert found.loc["polyak", [*best.TARGETS]].tolist() == [np.inf] * 3
+    assert found.loc["Polyak", [*best.TARGETS]].tolist() == [np.inf] * 3
 
 
 def test_where_no_target_is_reached_the_last_loss_counts():
