@@ -57,7 +57,7 @@ def test_the_smallest_target_counts_most_and_the_median_over_seeds():
     found = best.of_each(EXPERIMENT, grid(constant))
     assert found.loc["gradient descent", "stepsize"] == 2
     assert found.loc["gradient descent", [*best.TARGETS]].tolist() == [3, 5, 5]
-    assert found.loc["armijo", [*best.TARGETS]].tolist() == [3, 3, 3]
+    assert found.loc["Armijo", [*best.TARGETS]].tolist() == [3, 3, 3]
     assert found.loc["Polyak", [*best.TARGETS]].tolist() == [np.inf] * 3
 
 
