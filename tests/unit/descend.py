@@ -97,6 +97,7 @@ def _run(X, y, head, W, stepsize, steps, diverge, freeze):
                 "normalized_margin": q.min() / norm if norm else np.nan,
                 "param_norm": norm,
                 "train_accuracy": (q > 0).mean(),
+                "time": t * stepsize,
             }
             rows.append({"step": t} | (dict.fromkeys(values, np.nan) if gone else values))
             for j, w in enumerate(W):
@@ -121,7 +122,7 @@ def _run(X, y, head, W, stepsize, steps, diverge, freeze):
         "separation_step": separation,
         "stable_phase_step": below[0] if below else None,
         "stable_threshold": threshold,
-        **{f"final_{key}": value for key, value in rows[-1].items() if key != "step"},
+        **{f"final_{key}": v for key, v in rows[-1].items() if key not in ("step", "time")},
     }
     columns = ["step", "neuron", "output_weight", "neuron_margin", "neuron_norm"]
     return pd.DataFrame(rows), pd.DataFrame([run]), pd.DataFrame(neurons, columns=columns)

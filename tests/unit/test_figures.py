@@ -208,6 +208,14 @@ def test_scaled_loss_is_flat_for_a_loss_like_one_over_eta_t():
     assert np.allclose(heights, 7)
 
 
+def test_scaled_loss_takes_the_sum_of_stepsizes_that_change():
+    drawn = scene()
+    rows = drawn.trajectories.assign(time=lambda rows: rows["step"] ** 2)
+    rows["loss"] = 7 * drawn.experiment.model.stepsize_per_eta / rows["time"]
+    ax = axes(Scene(drawn.experiment, rows, drawn.runs), "scaled_loss")
+    assert np.allclose(np.concatenate([line.get_ydata() for line in ax.lines]), 7)
+
+
 def test_sharpness_is_drawn_where_it_is_known_with_the_edge_of_stability():
     drawn = scene()
     kept = drawn.trajectories["step"].isin([0, 1, 16, 64])
