@@ -1,15 +1,21 @@
 """A copy of the project in which tests run Snakemake on a tiny configuration."""
 
+import contextlib
 import copy
+import functools
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +30,8 @@ HOSTILE = (
     "`touch sprung` ${HOME} $\\nosuch$ <b>bold</b> <script>alert(1)</script> 'a' \"b\" ; touch "
     "sprung | & > sprung \\n # * _ [x](y) | é 损失 \N{SNOWMAN} \"'\nsecond line\t@file --option"
 )
+
+SNAKEMAKE = (sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml")
 
 TINY = {
     "name": "tiny",
@@ -113,13 +121,23 @@ class Project:
         before: a command that starts it, such as setpriv.
         """
         return subprocess.run(
-            [*before, sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", *options],
+            [*before, *SNAKEMAKE, *options],
             cwd=self.root,
             env=self.environment | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=1200,
+        )
+
+    def start(self, *options: str, before=(), output=subprocess.DEVNULL) -> subprocess.Popen:
+        """The same, without waiting for it."""
+        return subprocess.Popen(
+            [*before, *SNAKEMAKE, *options],
+            cwd=self.root,
+            env=self.environment,
+            stdout=output,
+            stderr=output,
         )
 
     @property
@@ -159,3 +177,46 @@ def jobs(output: str) -> dict[str, int]:
     found = re.search(r"^\d+ jobs?: (.+)$", output, re.MULTILINE)
     pairs = (part.split() for part in found[1].split(", ")) if found else ()
     return {rule: int(count) for count, rule in pairs}
+
+
+def kill(whom: str, snakemake: subprocess.Popen) -> None:
+    """SIGKILL to Snakemake, to the stages it runs, or to both."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(snakemake.pid)
+        stages = process.children(recursive=True)
+        victims = {"snakemake": [process], "stages": stages, "both": [process, *stages]}[whom]
+        for victim in victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.send_signal(signal.SIGKILL)
+
+
+def wait_until(condition, seconds: float = 180):
+    """What a condition returns, once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
+@functools.cache
+def may_mount() -> bool:
+    """Whether this process may mount a file system, as root may where nothing forbids it."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with tmpfs(Path(folder), "64k"):
+                return True
+        except (OSError, subprocess.CalledProcessError):
+            return False
+
+
+@contextlib.contextmanager
+def tmpfs(folder: Path, size: str):
+    """A small disk in memory at a folder, which is made; what is on it goes with it."""
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -2,28 +2,34 @@
 
     python tests/soak.py --minutes 30 --seed 0
 
-Kills, flipped bits, files cut short, a limit on the size of files (as a full disk), times of files
-moved to the past or the future, an edited configuration, two runs at once. The same seed disturbs
-in the same order (what a kill hits depends on the machine's speed). Ends with exit code 1 at the
-first result that differs, with the folder left for a look.
+Kills, flipped bits, files cut short, folders deleted, a full disk (as root; else a limit on the
+size of files), times of files moved, a wrong clock (where `faketime` is installed), an edited
+configuration, two runs at once. The same seed disturbs in the same order (what a kill hits depends
+on the machine's speed). Ends with exit code 1 at the first result that differs, with the folder
+left for a look.
 """
 
 import argparse
 import collections
+import contextlib
 import os
 import random
-import signal
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import psutil
-from project import Project
+from project import Project, kill, may_mount, tmpfs
 
 #: Two configurations of one name between which a run is edited, by their stepsizes.
 VARIANTS = ([1, 20], [1, 5, 20])
+
+CORES = ("--cores", "2")
+
+#: Bytes: what may be left on a disk that is filled, and a limit on files where none can be.
+LITTLE = 2**18
 
 
 def configure(project: Project, variant: int) -> None:
@@ -31,19 +37,9 @@ def configure(project: Project, variant: int) -> None:
     xor = project.content["experiments"]["xor"]
     xor["train"] |= {"eta": VARIANTS[variant], "seeds": [0], "steps": 20_000}
     xor["train"]["record"] = {"snapshots": 4, "neurons": True}
-    project.content["experiments"] = {"xor": xor | {"sharpness": {}, "flow": {}}}
+    asked = {"sharpness": {}, "flow": {}, "geometry": True}
+    project.content["experiments"] = {"xor": xor | asked}
     project.configure()
-
-
-def start(project: Project, *before: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "2"]
-    return subprocess.Popen(
-        [*before, *command],
-        cwd=project.root,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 def files(project: Project) -> list[Path]:
@@ -51,17 +47,18 @@ def files(project: Project) -> list[Path]:
     return [path for path in found if path.is_file() and path.stat().st_size]
 
 
-def kill(project: Project, rng: random.Random) -> None:
-    running, whom = start(project), rng.choice(("snakemake", "stages", "both"))
-    time.sleep(rng.uniform(0, 40))
-    try:
-        process = psutil.Process(running.pid)
-        victims = {"snakemake": [process], "stages": [], "both": [process]}[whom]
-        victims += process.children(recursive=True) if whom != "snakemake" else []
-        for victim in victims:
-            victim.send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        pass  # it has ended meanwhile
+def lose(project: Project, rng: random.Random) -> None:
+    folders = sorted(path for path in (project.root / "results").rglob("*") if path.is_dir())
+    shutil.rmtree(rng.choice(folders), ignore_errors=True)  # a killed run may still write
+
+
+def interrupt(project: Project, rng: random.Random) -> None:
+    """Kill a run that has something to do."""
+    lose(project, rng)
+    running = project.start(*CORES)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        running.wait(rng.uniform(0, 30))
+    kill(rng.choice(("snakemake", "stages", "both")), running)
     running.wait()
 
 
@@ -78,29 +75,80 @@ def cut(project: Project, rng: random.Random) -> None:
 
 
 def fill(project: Project, rng: random.Random) -> None:
-    cut(project, rng)
-    start(project, "prlimit", f"--fsize={rng.randrange(2**10, 2**18)}").wait()
+    lose(project, rng)
+    results, little = project.root / "results", rng.randrange(LITTLE)
+    if not results.is_mount():
+        project.start(*CORES, before=("prlimit", f"--fsize={little}")).wait()
+        return
+    filler = results / ".filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(results).free - little)
+    project.start(*CORES).wait()
+    filler.unlink()
 
 
-def turn_back_time(project: Project, rng: random.Random) -> None:
+def move_times(project: Project, rng: random.Random) -> None:
     for path in files(project):
         moment = time.time() + rng.uniform(-1e8, 1e8)
         os.utime(path, (moment, moment))
 
 
+def change_the_clock(project: Project, rng: random.Random) -> None:
+    """A run whose clock is years off, either way."""
+    lose(project, rng)
+    clock = ("faketime", "-m", "--exclude-monotonic", "-f", f"{rng.randrange(-1000, 1000):+d}d")
+    project.start(*CORES, before=clock).wait()
+
+
 def edit(project: Project, rng: random.Random) -> None:
     """Another configuration, for a run that is killed; then it is changed back, or not."""
     configure(project, rng.randrange(len(VARIANTS)))
-    kill(project, rng)
+    interrupt(project, rng)
 
 
 def two_at_once(project: Project, rng: random.Random) -> None:
-    (project.results / "claims.json").unlink(missing_ok=True)
-    for running in [start(project), start(project)]:
+    lose(project, rng)
+    for running in [project.start(*CORES), project.start(*CORES)]:
         running.wait()
 
 
-DISTURBANCES = (kill, flip, cut, fill, turn_back_time, edit, two_at_once)
+DISTURBANCES = [interrupt, flip, cut, lose, fill, move_times, edit, two_at_once]
+if shutil.which("faketime"):
+    DISTURBANCES.append(change_the_clock)
+
+
+def undisturbed(folder: Path) -> list[dict[str, str]]:
+    """The tables of each variant."""
+    expected = []
+    for variant in range(len(VARIANTS)):
+        root = folder / f"undisturbed-{variant}"
+        root.mkdir()
+        project = Project(root)
+        configure(project, variant)
+        project.ran()
+        expected.append(project.tables())
+    return expected
+
+
+def soak(project: Project, expected: list[dict[str, str]], minutes: float, seed: int) -> str | None:
+    """Disturb for so many minutes; what is wrong in the end, or None."""
+    configure(project, 0)
+    project.ran()
+    rng, done, begun = random.Random(seed), collections.Counter(), time.monotonic()
+    while time.monotonic() < begun + 60 * minutes:
+        disturb, variant = rng.choice(DISTURBANCES), rng.randrange(len(VARIANTS))
+        disturb(project, rng)
+        configure(project, variant)
+        process = project.run(*CORES)
+        done[disturb.__name__] += 1
+        at = f"{time.monotonic() - begun:6.0f} s  {done.total():3}"
+        print(f"{at}  {disturb.__name__}, then configuration {variant}", flush=True)
+        if process.returncode or "Traceback" in process.stdout:
+            return f"the run after it failed\n{process.stdout[-3000:]}"
+        if project.tables() != expected[variant]:
+            return "the tables are not those of an undisturbed run"
+    print(", ".join(f"{name} {count}" for name, count in sorted(done.items())), "and no difference")
+    return None
 
 
 def main() -> None:
@@ -109,31 +157,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    expected = []
-    for variant in range(len(VARIANTS)):
-        root = folder / f"undisturbed-{variant}"
-        root.mkdir()
-        undisturbed = Project(root)
-        configure(undisturbed, variant)
-        undisturbed.ran()
-        expected.append(undisturbed.tables())
+    expected = undisturbed(folder)
     (folder / "disturbed").mkdir()
-    project, rng = Project(folder / "disturbed"), random.Random(arguments.seed)
-    configure(project, 0)
-    project.ran()
-    until, done = time.monotonic() + 60 * arguments.minutes, collections.Counter()
-    while time.monotonic() < until:
-        disturb, variant = rng.choice(DISTURBANCES), rng.randrange(len(VARIANTS))
-        disturb(project, rng)
-        configure(project, variant)
-        process = project.run("--cores", "2")
-        done[disturb.__name__] += 1
-        print(f"{sum(done.values())} {disturb.__name__}, then configuration {variant}", flush=True)
-        if process.returncode or "Traceback" in process.stdout:
-            sys.exit(f"{folder}: the run after it failed\n{process.stdout[-3000:]}")
-        if project.tables() != expected[variant]:
-            sys.exit(f"{folder}: the tables are not those of an undisturbed run")
-    print(", ".join(f"{name} {count}" for name, count in sorted(done.items())), "and no difference")
+    project = Project(folder / "disturbed")
+    results = project.root / "results"
+    with tmpfs(results, "64m") if may_mount() else contextlib.nullcontext():
+        if wrong := soak(project, expected, arguments.minutes, arguments.seed):
+            shutil.copytree(results, folder / "results", symlinks=True)  # a mounted one goes
+            sys.exit(f"{folder}: {wrong}")
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

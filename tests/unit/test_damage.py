@@ -14,6 +14,7 @@ from largestep.data.samples import Loaded
 from largestep.graph.dag import Graph
 from largestep.method.models import TwoLayer
 from largestep.results import damage, tables
+from largestep.results.checkpoint import Checkpoint
 from largestep.results.store import Run, Store
 
 
@@ -75,6 +76,24 @@ def test_damaged_data_sets_are_refused(data):
         except Damaged:
             refused += 1
     assert refused > 100
+
+
+def test_damaged_checkpoints_are_not_used(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "out.parquet", interval=0, spec="a")
+    arrays = {"rows": np.arange(60.0).reshape(20, 3), "counts": np.array([3, 5])}
+    checkpoint.offer(lambda: arrays)
+    (path,) = tmp_path.iterdir()
+    whole, refused = path.read_bytes(), 0
+    for damaged in damages(whole):
+        path.write_bytes(damaged)
+        if found := checkpoint.load():
+            assert {name: array.tolist() for name, array in found.items()} == {
+                name: array.tolist() for name, array in arrays.items()
+            }
+        else:
+            refused += 1
+    assert refused > 100
+    assert not Checkpoint(tmp_path / "out.parquet", spec="b").load()
 
 
 def stored(steps: int, value: float = 1.0) -> Run:

@@ -4,44 +4,20 @@ import contextlib
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import time
 
 import psutil
 import pytest
 import yaml
-from project import Project
+from project import Project, kill, may_mount, tmpfs
 
 from largestep.results import tables
 from largestep.results.store import Store
 
-
-def start(project, *options: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "2"]
-    return subprocess.Popen(
-        [*command, *options],
-        cwd=project.root,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def kill(whom: str, snakemake: subprocess.Popen) -> None:
-    """SIGKILL to Snakemake, to the stages it runs, or to all."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(snakemake.pid)
-        stages = process.children(recursive=True)
-        victims = {"snakemake": [process], "stages": stages, "both": [process, *stages]}[whom]
-        for victim in victims:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                victim.send_signal(signal.SIGKILL)
-
-
 #: Only what trains: that is where time and state are.
 TRAINING = ("--until", "metrics")
+TWO = ("--cores", "2")
 
 
 def lengthen(project) -> None:
@@ -74,7 +50,7 @@ def test_killed_at_a_random_moment(project, undisturbed, whom):
 def check_killed(project, undisturbed, whom, moment):
     whole, seconds = undisturbed
     lengthen(project)
-    running = start(project, *TRAINING)
+    running = project.start(*TWO, *TRAINING)
     time.sleep(moment * seconds)
     kill(whom, running)
     running.wait(timeout=120)
@@ -104,7 +80,7 @@ def test_a_demo_killed_at_five_moments(project, whole_demo, number):
         until = time.monotonic() + pause
         while time.monotonic() < until:  # a run whose stages were killed may end by itself
             if running is None or running.poll() is not None:
-                running = start(project)
+                running = project.start(*TWO)
             time.sleep(0.2)
         kill(whom, running)
         if whom != "stages":
@@ -115,7 +91,7 @@ def test_a_demo_killed_at_five_moments(project, whole_demo, number):
 
 def test_a_second_run_at_the_same_time_refuses(project, undisturbed):
     lengthen(project)
-    running = start(project, *TRAINING)
+    running = project.start(*TWO, *TRAINING)
     try:
         lock = project.results / ".lock"
         while not lock.exists():
@@ -139,7 +115,7 @@ def test_two_configurations_train_the_same_runs_at_once(project, undisturbed):
     for name in names:
         project.content["name"] = name
         (project.root / f"{name}.yaml").write_text(yaml.safe_dump(project.content))
-    both = [start(project, *TRAINING, "--configfile", f"{name}.yaml") for name in names]
+    both = [project.start(*TWO, *TRAINING, "--configfile", f"{name}.yaml") for name in names]
     while any(each.poll() is None for each in both):
         together |= all(trains(each) for each in both)
         time.sleep(0.05)
@@ -167,7 +143,7 @@ def test_sigterm_ends_a_run_whatever_it_is_doing(project):
     only_xor(project)
     command = '"python -m largestep.stages.train'
     project.edit("workflow/rules/train.smk", command, f'"touch done && exit 0; " {command}')
-    running = start(project, *TRAINING, "--latency-wait", "20")
+    running = project.start(*TWO, *TRAINING, "--latency-wait", "20")
     while not (project.root / "done").exists():
         assert running.poll() is None
         time.sleep(0.05)
@@ -215,24 +191,7 @@ def test_a_diverging_stepsize_is_a_result(project):
     assert alone.equals(beside[beside["eta"] < 100].reset_index(drop=True))
 
 
-mountable = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("mount"), reason="needs root, to mount a small tmpfs"
-)
-
-
-@contextlib.contextmanager
-def tmpfs(folder, size):
-    folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("this system does not allow to mount a tmpfs")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-@mountable
+@pytest.mark.skipif(not may_mount(), reason="needs to mount a small tmpfs")
 @pytest.mark.parametrize(
     ("size", "mode", "message"),
     [("64k", "rw", "No space left on device"), ("64m", "ro", "Read-only file system")],
