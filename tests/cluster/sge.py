@@ -4,24 +4,18 @@ As a script it runs a command inside such a cluster and stops it again:
 
     python tests/cluster/sge.py snakemake --workflow-profile profiles/sge
 
-It needs root, and Debian's packages (`PACKAGES`); `install` fetches them.
+It needs root, and Debian's packages, which it fetches.
 """
 
-import contextlib
-import os
 import re
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-PACKAGES = ("gridengine-client", "gridengine-exec", "gridengine-master")
-DAEMONS = ("sge_qmaster", "sge_execd")
+from cluster import PATH, Cluster, free_ports, main
+
 SHARED = Path("/usr/share/gridengine")
 
 #: Memory is counted and limited; without it nothing would be.
@@ -40,30 +34,11 @@ report_variables NONE
 """
 
 
-def missing() -> list[str]:
-    """Daemons that are not installed."""
-    return [daemon for daemon in DAEMONS if not shutil.which(daemon, path=_path())]
-
-
-def install() -> None:
-    """Install the Debian packages; their services are not started."""
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-        subprocess.run(
-            ["apt-get", "-qq", *arguments],
-            env=environment,
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-
-class GridEngine:
-    """The cluster, from `with` to its end; `environment` is what its commands need."""
-
-    def __init__(self, slots: int = 4, memory: int = 6000):
-        self.slots, self.memory = slots, memory
-        self.daemons: dict[str, subprocess.Popen] = {}
+class GridEngine(Cluster):
+    title = "Grid Engine"
+    packages = ("gridengine-client", "gridengine-exec", "gridengine-master")
+    daemons = ("sge_qmaster", "sge_execd")
+    errors = subprocess.STDOUT
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,49 +48,15 @@ class GridEngine:
             "SGE_QMASTER_PORT": str(self.ports[0]),
             "SGE_EXECD_PORT": str(self.ports[1]),
             "SGE_ND": "1",  # daemons stay in the foreground
-            "PATH": _path(),
+            "PATH": PATH,
         }
-
-    def __enter__(self) -> "GridEngine":
-        self.folder = Path(tempfile.mkdtemp(prefix="sge-"))
-        self.folder.chmod(0o755)
-        self.ports = _free_ports(2)
-        try:
-            self._configure()
-            for daemon in DAEMONS:
-                self._begin(daemon)
-            self._admit()
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._stop()
-
-    def call(self, *command: str) -> str:
-        """The output of one of Grid Engine's commands."""
-        return subprocess.run(
-            command,
-            env=os.environ | self.environment,
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ).stdout
 
     def waiting(self) -> list[str]:
         """Numbers of the jobs that wait or run."""
         return re.findall(r"^\s*(\d+) ", self.call("qstat", "-u", "*"), re.MULTILINE)
 
-    def restart(self, daemon: str) -> None:
-        """Stop a daemon as a crash would, and start it again; its jobs live on."""
-        process = self.daemons.pop(daemon)
-        process.kill()
-        process.wait()
-        self._begin(daemon)
-
-    def _configure(self) -> None:
+    def configure(self) -> None:
+        self.ports = free_ports(2)
         common, spool = self.folder / "default" / "common", self.folder / "spool"
         for folder in (common, spool / "qmaster" / "job_scripts", spool / "db", spool / "execd"):
             folder.mkdir(parents=True)
@@ -149,20 +90,14 @@ class GridEngine:
         ):
             self.call(str(tools / "spooldefaults"), what, str(given))
 
-    def _begin(self, daemon: str) -> None:
-        log = (self.folder / f"{daemon}.out").open("a")
-        self.daemons[daemon] = subprocess.Popen(
-            # They end with the process that starts them, whatever becomes of it.
-            ["setpriv", "--pdeathsig=TERM", shutil.which(daemon, path=_path())],
-            env=os.environ | self.environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        if daemon == "sge_qmaster":
-            self._wait(lambda: self.call("qconf", "-sh"))
+    def command(self, daemon: str) -> list[str]:
+        return [daemon]
 
-    def _admit(self) -> None:
+    def wait_for(self, daemon: str) -> None:
+        if daemon == "sge_qmaster":
+            self.wait(lambda: self.call("qconf", "-sh"))
+
+    def admit(self) -> None:
         """Let this host submit jobs and run them in one queue, within its memory, at once."""
         self.call("qconf", "-as", "localhost")
         self._change("-sc", "-Mc", {r"h_vmem .*": MEMORY})
@@ -171,20 +106,20 @@ class GridEngine:
         self._change(
             "-ssconf", "-Msconf", {rf"{key} .*": f"{key} {value}" for key, value in times.items()}
         )
-        self._wait(lambda: "localhost" in self.call("qconf", "-sel"))
+        self.wait(lambda: "localhost" in self.call("qconf", "-sel"))
         self._file("-Me", HOST.format(memory=self.memory))
         queue = self.call("qconf", "-sq")  # a template
         for key, value in {
             "qname": "batch",
             "hostlist": "localhost",
-            "slots": str(self.slots),
+            "slots": str(self.cpus),
             "load_thresholds": "NONE",
             "pe_list": "NONE",
             "shell_start_mode": "unix_behavior",
         }.items():
             queue = re.sub(rf"^{key} .*$", f"{key} {value}", queue, flags=re.MULTILINE)
         self._file("-Aq", queue)
-        self._wait(lambda: "lx-amd64" in self.call("qhost", "-h", "localhost"))
+        self.wait(lambda: "lx-amd64" in self.call("qhost", "-h", "localhost"))
 
     def _change(self, show: str, take: str, changes: Mapping[str, str]) -> None:
         """Replace lines of something that Grid Engine shows and takes back from a file."""
@@ -198,53 +133,11 @@ class GridEngine:
         path.write_text(text)
         self.call("qconf", option, str(path))
 
-    def _wait(self, condition, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while True:
-            with contextlib.suppress(subprocess.CalledProcessError):  # not up yet
-                if condition():
-                    return
-            if time.monotonic() > deadline:
-                logs = "\n".join(p.read_text() for p in sorted(self.folder.glob("*.out")))
-                raise RuntimeError(f"Grid Engine did not come up:\n{logs}")
-            time.sleep(0.2)
-
-    def _stop(self) -> None:
-        if len(self.daemons) == len(DAEMONS):
-            with contextlib.suppress(subprocess.CalledProcessError, RuntimeError):
-                if numbers := self.waiting():
-                    self.call("qdel", "-f", *numbers)
-                self._wait(lambda: not self.waiting(), 10)
-        for process in reversed(self.daemons.values()):
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _path() -> str:
-    return f"{os.environ['PATH']}:/usr/sbin:/sbin"
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
-def main(command: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
-    """Run a command in a cluster; its exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with GridEngine() as engine:
-        return subprocess.run(command, env={**environment, **engine.environment}).returncode
+    def cancel_all(self) -> None:
+        if numbers := self.waiting():
+            self.call("qdel", "-f", *numbers)
+        self.wait(lambda: not self.waiting(), 10)
 
 
 if __name__ == "__main__":
-    if missing():
-        install()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(GridEngine, sys.argv[1:]))

@@ -3,93 +3,23 @@
 Every train job first runs a script that brings a fault about, once or always.
 """
 
-import importlib.util
-import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
-import sge as cluster
-from project import JOINED, ROOT, Project
+from cluster_project import FIRST_TIME, ClusterProject, started
+from project import JOINED, Project, wait_until
+from sge import GridEngine
 
 PLUGIN = "snakemake-executor-plugin-cluster-generic"
 
 
-class GridProject(Project):
-    """A copy of the project whose Snakemake submits to `engine`."""
-
-    def __init__(self, root: Path, engine: cluster.GridEngine, plugin: Path):
-        super().__init__(root)
-        self.engine, self.plugin = engine, plugin
-
-    @property
-    def environment(self) -> dict[str, str]:
-        own, path = super().environment, f"{Path(sys.executable).parent}:"
-        return own | {
-            **self.engine.environment,
-            "PATH": path + self.engine.environment["PATH"],
-            "PYTHONPATH": f"{own['PYTHONPATH']}:{self.plugin}",
-        }
-
-    @property
-    def options(self) -> list[str]:
-        """Of the profile, with shorter waits than a real cluster deserves."""
-        profile = ["--workflow-profile", "profiles/sge", "--latency-wait", "5"]
-        return [*profile, "--seconds-between-status-checks", "1"]
-
-    def before_training(self, script: str) -> None:
-        """Let every train job run this shell script first, with its experiment as $1."""
-        (self.root / "before.sh").write_text(script)
-        command = '"python -m largestep.stages.train'
-        first = '"sh before.sh {wildcards.experiment} && python -m largestep.stages.train'
-        self.edit("workflow/rules/train.smk", command, first)
-
-    def start(self, *options: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml"]
-        with (self.root / "snakemake.out").open("a") as output:
-            return subprocess.Popen(
-                [*command, *self.options, *options, JOINED],
-                cwd=self.root,
-                env=self.environment,
-                stdout=output,
-                stderr=output,
-            )
-
-    @property
-    def output(self) -> str:
-        return (self.root / "snakemake.out").read_text()
+class GridProject(ClusterProject):
+    profile = "profiles/sge"
 
 
 @pytest.fixture(scope="module")
 def engine():
-    """A running one-host Grid Engine; installs Debian's packages where they are missing."""
-    if os.geteuid() != 0:
-        pytest.skip("starting Grid Engine needs root")
-    if cluster.missing():
-        if not shutil.which("apt-get"):
-            pytest.skip(f"{', '.join(cluster.missing())} missing, and no apt-get to install them")
-        try:
-            cluster.install()
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"Debian's Grid Engine cannot be installed: {error.output[-300:]}")
-    with cluster.GridEngine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def plugin(tmp_path_factory) -> Path:
-    """A folder with the plugin, which an ordinary set-up does without."""
-    if importlib.util.find_spec(PLUGIN.replace("-", "_")):
-        return ROOT
-    folder = tmp_path_factory.mktemp("plugin")
-    pins = (ROOT / "envs" / "constraints.txt").read_text().splitlines()
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]
-    subprocess.run([*pip, *(pin for pin in pins if pin.startswith(PLUGIN))], check=True)
-    return folder
+    yield from started(GridEngine)
 
 
 @pytest.fixture
@@ -100,22 +30,8 @@ def project(tmp_path, engine, plugin) -> GridProject:
 @pytest.fixture
 def single(project) -> GridProject:
     """A project of one train job."""
-    experiments = project.content["experiments"]
-    project.content["experiments"] = {"xor": experiments["xor"]}
-    experiments["xor"]["train"]["seeds"] = [0]
-    project.configure()
+    project.only_xor()
     return project
-
-
-def wait_until(condition, seconds: float = 180):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
-
-
-FIRST_TIME = 'mkdir "first-$1" 2>/dev/null && '
 
 
 @pytest.mark.slow
@@ -126,7 +42,7 @@ def test_tables_are_those_of_a_run_at_home(project, tmp_path_factory):
     project.before_training(
         "echo $1 $JOB_ID $(ulimit -v) >> seen.txt; qstat -j $JOB_ID >> asked.txt"
     )
-    process = project.run(*project.options, JOINED)
+    process = project.submit()
     assert process.returncode == 0, process.stdout
     seen = [line.split() for line in (project.root / "seen.txt").read_text().splitlines()]
     assert sorted(name for name, _, _ in seen) == ["digits", "points", "xor", "xor"]
@@ -134,7 +50,7 @@ def test_tables_are_those_of_a_run_at_home(project, tmp_path_factory):
     assert {2500 < int(limit) / 1024 < 6000 for _, _, limit in seen} == {True}
     assert "h_rt=" in (project.root / "asked.txt").read_text()
     assert project.tables() == home.tables()
-    assert not project.engine.waiting()
+    assert not project.cluster.waiting()
 
 
 @pytest.mark.slow
@@ -143,7 +59,7 @@ def test_the_demo(project, tmp_path_factory):
     for one in (home, project):
         one.configure_demo()
     home.ran()
-    process = project.run(*project.options, "all")
+    process = project.submit(target="all")
     assert process.returncode == 0, process.stdout
     assert project.tables() == home.tables()
 
@@ -152,9 +68,9 @@ def test_the_demo(project, tmp_path_factory):
 def test_a_job_that_qdel_kills_is_submitted_again(single):
     single.before_training(f"{FIRST_TIME} sleep 300; true")
     process = single.start()
-    wait_until(lambda: any(single.root.glob("first-*")))
-    (number,) = single.engine.waiting()
-    single.engine.call("qdel", number)
+    wait_until(single.begun)
+    (number,) = single.cluster.waiting()
+    single.cluster.call("qdel", number)
     assert process.wait(300) == 0, single.output
     assert f"Grid Engine's job {number} was killed" in single.output
 
@@ -182,8 +98,8 @@ def test_a_job_over_its_time_gets_more(single):
 def test_a_restarted_execution_daemon_loses_nothing(single):
     single.before_training(f"{FIRST_TIME} sleep 20; true")
     process = single.start()
-    wait_until(lambda: any(single.root.glob("first-*")))
-    single.engine.restart("sge_execd")
+    wait_until(single.begun)
+    single.cluster.restart("sge_execd", crash=True)
     assert process.wait(300) == 0, single.output
     assert "killed" not in single.output
 
@@ -192,9 +108,9 @@ def test_a_restarted_execution_daemon_loses_nothing(single):
 def test_ctrl_c_deletes_the_jobs(single):
     single.before_training(f"{FIRST_TIME} sleep 300; true")
     process = single.start()
-    wait_until(lambda: any(single.root.glob("first-*")))
+    wait_until(single.begun)
     process.send_signal(signal.SIGINT)
     assert process.wait(120) != 0
-    wait_until(lambda: not single.engine.waiting(), 60)
+    wait_until(lambda: not single.cluster.waiting(), 60)
     process = single.start()
     assert process.wait(300) == 0, single.output

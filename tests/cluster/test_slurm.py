@@ -9,9 +9,35 @@ import signal
 import time
 
 import pytest
-from project import JOINED, Project, jobs
+from cluster_project import FIRST_TIME, ClusterProject, started
+from project import JOINED, Project, jobs, wait_until
+from slurm import SYSTEM_CONF, Slurm, occupied
 
 from largestep.results import provenance, tables
+
+PLUGIN = "snakemake-executor-plugin-slurm"
+
+
+class SlurmProject(ClusterProject):
+    profile = "profiles/slurm"
+    waits = (*ClusterProject.waits, "--slurm-init-seconds-before-status-checks", "3")
+
+    def jobs(self) -> list[dict[str, str]]:
+        """What SLURM knows of this project's submissions."""
+        return [job for job in self.cluster.jobs() if job["WorkDir"] == str(self.root)]
+
+
+@pytest.fixture(scope="module")
+def slurm():
+    if occupied():
+        pytest.skip(f"this machine has a SLURM of its own ({SYSTEM_CONF})")
+    yield from started(Slurm)
+
+
+@pytest.fixture
+def project(tmp_path, slurm, plugin) -> SlurmProject:
+    """A fresh copy, nothing run yet."""
+    return SlurmProject(tmp_path, slurm, plugin)
 
 
 @pytest.fixture(scope="module")
@@ -113,29 +139,16 @@ def _minutes(limit: str) -> float:
     return int(days or 0) * 1440 + int(hours) * 60 + int(minutes) + int(seconds) / 60
 
 
-FIRST_TIME = 'mkdir "first-$1" 2>/dev/null && '
-
-
 @pytest.fixture
 def single(project):
     """A project of one train job, unless a test adds more."""
-    del project.content["experiments"]["points"], project.content["experiments"]["digits"]
-    project.content["experiments"]["xor"]["train"]["seeds"] = [0]
-    project.configure()
+    project.only_xor()
     return project
-
-
-def wait_until(condition, seconds: float = 120):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
 
 
 def running(project) -> list[str]:
     """Numbers of the project's running jobs whose training has begun (or is held up)."""
-    begun = any(project.root.glob("first-*"))
+    begun = project.begun()
     return [job["JobId"] for job in project.jobs() if begun and job["JobState"] == "RUNNING"]
 
 
@@ -144,17 +157,13 @@ def asked(project, field: str) -> list[str]:
     return [job[field] for job in sorted(project.jobs(), key=lambda job: int(job["JobId"]))]
 
 
-def output(project) -> str:
-    return (project.root / "snakemake.out").read_text()
-
-
 @pytest.mark.slow
 def test_a_cancelled_job_is_submitted_again(single):
     single.before_training(f"{FIRST_TIME} sleep 300; true")
     process = single.start()
     (number,) = wait_until(lambda: running(single))
-    single.slurm.call("scancel", number)
-    assert process.wait(200) == 0, output(single)
+    single.cluster.call("scancel", number)
+    assert process.wait(200) == 0, single.output
     assert asked(single, "JobState") == ["CANCELLED", "COMPLETED"]
 
 
@@ -190,8 +199,8 @@ def test_a_restarted_node_daemon_loses_nothing(single):
     single.before_training(f"{FIRST_TIME} sleep 15; true")
     process = single.start()
     wait_until(lambda: running(single))
-    single.slurm.restart("slurmd")
-    assert process.wait(200) == 0, output(single)
+    single.cluster.restart("slurmd")
+    assert process.wait(200) == 0, single.output
     assert asked(single, "JobState") == ["COMPLETED"]
 
 
@@ -208,19 +217,19 @@ def test_a_dead_submitter_is_started_again(single):
     single.before_training(script)
     process = single.start("--groups", "train=alone")
     finished = single.results / "runs" / "xor" / "seed=0.parquet"
-    wait_until(lambda: len(running(single)) == 1 and "1 of " in output(single))
+    wait_until(lambda: len(running(single)) == 1 and "1 of " in single.output)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(running(single)) == 1
     written = finished.stat().st_mtime_ns
 
     process = single.start("--groups", "train=alone")
-    wait_until(lambda: "Waiting for SLURM jobs of an earlier run" in output(single))
+    wait_until(lambda: "Waiting for SLURM jobs of an earlier run" in single.output)
     most = 0
     while process.poll() is None:
         most = max(most, len(running(single)))
         time.sleep(0.5)
-    assert process.returncode == 0, output(single)
+    assert process.returncode == 0, single.output
     assert most == 1
     assert finished.stat().st_mtime_ns == written
     # The job that ran on is asked for once more, and finds its runs in the store.
