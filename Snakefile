@@ -63,6 +63,8 @@ onstart:
     termination.handle_apart()
     try:
         graph.begin()
+        if workflow.executor_plugin.name == "slurm":
+            slurm_queue.check(job for job in workflow.dag.needrun_jobs() if not job.is_local)
     except UserError as error:
         sys.exit(str(error))
     if workflow.nodes is not None:  # on a cluster

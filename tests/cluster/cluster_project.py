@@ -54,12 +54,12 @@ class ClusterProject(Project):
         self, *options: str, target: str = JOINED, environment=None
     ) -> subprocess.CompletedProcess:
         """snakemake through the cluster, to its end."""
-        return self.run(*self.options, *options, target, environment=environment)
+        return self.run(*options, *self.options, target, environment=environment)
 
     def start(self, *options: str, **given) -> subprocess.Popen:
         """The same, without waiting for it; what it says is in `output`."""
         with (self.root / "snakemake.out").open("a") as output:
-            return super().start(*self.options, *options, JOINED, output=output, **given)
+            return super().start(*options, *self.options, JOINED, output=output, **given)
 
     @property
     def output(self) -> str:

@@ -61,6 +61,9 @@ def test_small_grids_share_a_submission_large_ones_do_not(project, at_home):
     process = project.submit("--set-resources", "train:gpu=1")
     assert process.returncode == 0, process.stdout
     assert jobs(process.stdout)["train"] == 3
+    assert process.stdout.count("Submitted: job") == 2
+    for noise in ("account", "SLURM run ID", "Cleaning up", "has been submitted"):
+        assert noise not in process.stdout
 
     large, small = sorted(project.jobs(), key=lambda job: _asked(job, "mem"))
     seen = [line.split() for line in (project.root / "visible.txt").read_text().splitlines()]
@@ -68,7 +71,8 @@ def test_small_grids_share_a_submission_large_ones_do_not(project, at_home):
         [("digits", small["JobId"]), ("points", large["JobId"]), ("xor", small["JobId"])]
     )
     gpu = {job: {gpu for _, gpu, found in seen if found == job} for _, _, job in seen}
-    assert sorted(gpu.values(), key=sorted) == [{"0"}, {"1"}]
+    one, other = gpu.values()
+    assert len(one) == len(other) == 1 and one != other
     for job in (large, small):
         assert job["JobState"] == "COMPLETED"
         assert job["TresPerJob"] == "gres:gpu:1" and _asked(job, "cpu") == 1
@@ -88,7 +92,7 @@ def test_the_demo(project, demo):
     seen = [line.split() for line in (project.root / "visible.txt").read_text().splitlines()]
     assert len(seen) == jobs(process.stdout)["train"] == 9
     assert {experiment for experiment, _, _ in seen} == project.content["experiments"].keys()
-    assert {gpu for _, gpu, _ in seen} <= {"0", "1"}
+    assert {gpu for _, gpu, _ in seen} <= {*map(str, range(GPUS))}
     submitted = {job["JobId"]: job for job in project.jobs()}
     assert {job["JobState"] for job in submitted.values()} == {"COMPLETED"}
     for job in {number for _, _, number in seen}:
@@ -97,6 +101,19 @@ def test_the_demo(project, demo):
         assert 2 <= _minutes(submitted[job]["TimeLimit"]) < 24 * 60
     assert project.tables() == demo.tables()
     assert (project.results / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_jobs_at_the_same_time_have_a_gpu_each(project):
+    """As many as the node has; each waits for all the others before it trains."""
+    project.only_xor(seeds=[*range(GPUS)])
+    project.before_training(
+        "echo $CUDA_VISIBLE_DEVICES >> visible.txt; "
+        f"until test $(wc -l < visible.txt) = {GPUS}; do sleep 0.2; done"
+    )
+    process = project.submit("--set-resources", "train:gpu=1", "--groups", "train=alone")
+    assert process.returncode == 0, process.stdout
+    assert sorted((project.root / "visible.txt").read_text().split()) == [*map(str, range(GPUS))]
 
 
 @pytest.fixture
@@ -155,6 +172,57 @@ def running(project) -> list[str]:
 def asked(project, field: str) -> list[str]:
     """A field of all submissions, in their order."""
     return [job[field] for job in sorted(project.jobs(), key=lambda job: int(job["JobId"]))]
+
+
+PARTITION, ACCOUNT = "# slurm_partition", "# slurm_account"
+
+REFUSED = {
+    "no such partition": ({PARTITION: "nosuch"}, "nosuch"),
+    "a partition of others": ({PARTITION: "theirs"}, "slurm_partition=theirs"),
+    "an account of others": (
+        {PARTITION: "theirs", ACCOUNT: "mine"},
+        "slurm_partition=theirs, slurm_account=mine",
+    ),
+    "no accounting": ({ACCOUNT: "mine"}, "export SBATCH_ACCOUNT=mine instead"),
+}
+
+
+def configure_profile(project, given: dict[str, str]) -> None:
+    """As docs/scaling.md says: a line of the profile is no comment any more."""
+    for line, value in given.items():
+        key = line.removeprefix("# ")
+        project.edit("profiles/slurm/config.yaml", line, f"{key}: {value} # {key}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_partition_or_account_that_slurm_refuses_is_one_line(single, case):
+    given, said = REFUSED[case]
+    configure_profile(single, given)
+    process = single.submit()
+    assert process.returncode != 0
+    *_, last = process.stdout.strip().splitlines()
+    assert last.startswith(("SLURM refuses jobs with", "slurm_account=")) and said in last
+    assert len(last) < 400 and "Traceback" not in process.stdout
+    assert not single.jobs()
+
+
+@pytest.mark.slow
+def test_an_account_in_the_environment_needs_no_accounting(single):
+    configure_profile(single, {PARTITION: "theirs"})
+    process = single.submit(environment={"SBATCH_ACCOUNT": "theirs"})
+    assert process.returncode == 0, process.stdout
+    assert asked(single, "Account") == ["theirs"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("groups", ["small", "alone"])
+def test_more_memory_than_any_node_has_is_told(single, groups):
+    asked_for = ("--set-resources", "train:mem_mb=900000", "--groups", f"train={groups}")
+    process = single.submit(*asked_for, "--retries", "0")
+    assert process.returncode != 0 and not single.jobs()
+    (line,) = [line for line in process.stdout.splitlines() if "SLURM would refuse a job" in line]
+    assert "--mem=900000M" in line
 
 
 @pytest.mark.slow

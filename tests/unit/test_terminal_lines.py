@@ -55,6 +55,27 @@ class TestPlugin(TestLogHandlerBase):
         assert [line.split()[0] for line in said] == ["1", "stopped", "stopped", "1/1"]
 
 
+SUBMITTED = {
+    "Job 3 has been submitted with SLURM jobid 17 (log: /x/17.log).": "17",
+    "Job ab-1_c has been submitted with SLURM jobid 8 (log: /x/8.log).": "8",
+    "Submitted job 3 with external jobid '17'.": "17",
+    "Submitted group job 0b1-2c with external jobid '4'.": "4",
+    "Submitted array job with Snakemake IDs 1,2 and SLURM job ID 9. The individual": "9",
+    "Job 3 has been lost": "",
+}
+
+
+@pytest.mark.parametrize("message", SUBMITTED)
+def test_a_submission_is_its_number(message):
+    assert words.submitted(message) == SUBMITTED[message]
+
+
+def test_a_refused_submission_is_one_line():
+    refused = "SLURM sbatch failed. The error message was 'a\nb'.\n    sbatch call:\n  sbatch --x\n"
+    assert words.cause(refused) == "SLURM sbatch failed. The error message was 'a b'."
+    assert words.cause(None) == ""
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

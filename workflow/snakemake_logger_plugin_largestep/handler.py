@@ -30,6 +30,7 @@ class Job:
     title: str
     logs: list[str]
     begun: float
+    cause: str = ""  # of its failure, where a cluster's plugin says one
 
     @property
     def progress(self) -> Path:
@@ -42,8 +43,11 @@ class Job:
 
 def _unexplained(jobs: Iterable[Job]) -> list[str]:
     """Of jobs that were killed, say: their logs are empty, and nothing else names them."""
-    silent = {job.title: job.logs for job in jobs if not words.written(job.logs)}
-    return [f"{title}: ended without a message; see {logs[0]}" for title, logs in silent.items()]
+    silent = {job.title: job for job in jobs if not words.written(job.logs)}
+    return [
+        f"{title}: {job.cause or f'ended without a message; see {job.logs[0]}'}"
+        for title, job in silent.items()
+    ]
 
 
 class LogHandler(LogHandlerBase):
@@ -149,6 +153,7 @@ class LogHandler(LogHandlerBase):
         if self.training:
             self.training.end(record.jobid, done=False)
         if job := self.running.pop(record.jobid, None):
+            job.cause = words.cause(getattr(record, "rule_msg", None))
             self.failed.append(job)
             failed = words.written(job.logs)  # else by Ctrl-C, which Snakemake may hear of later
             self._line("failed" if failed else "stopped", job, "", error=failed)
@@ -172,6 +177,8 @@ class LogHandler(LogHandlerBase):
         message = self.format(record) or ""
         if logs := words.logs_of(message):
             self.log = logs
+        elif number := words.submitted(message):
+            self.screen.write(f"Submitted: job {number}")
         elif words.says_something(message):
             self.stopping |= message.startswith(words.STOPPING)
             self.finished |= message == NOTHING_TO_BE_DONE_MSG

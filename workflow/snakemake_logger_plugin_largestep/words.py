@@ -21,6 +21,20 @@ _CHATTER = (
     "Shutting down, this might take some time",
     "Some jobs were triggered by provenance information",
     "Rules with provenance triggered jobs",
+    # Of its plugins for clusters.
+    "SLURM run ID",
+    "No SLURM account given, trying to guess",
+    "No account was given, not able to get",
+    "Unable to guess SLURM account",
+    "Cleaning up SLURM log files",
+    "Array job submission does not allow",
+)
+
+#: How they say that a job is in the queue now: "Job 3 has been submitted with SLURM jobid 17".
+_SUBMITTED = re.compile(
+    r"Job \S+ has been submitted with SLURM jobid (\d+)"
+    r"|Submitted (?:group )?job \S+ with external jobid '(\d+)'"
+    r"|Submitted array job .* SLURM job ID (\d+)"
 )
 
 _OF_A_JOB = ("CalledProcessError in file", "At least one job did not complete successfully")
@@ -53,6 +67,18 @@ def reason(text: str) -> str:
         counted = colon and "file" in kind
         kinds.append(f"{kind.lower()} ({len(names.split(','))})" if counted else kind.lower())
     return "; ".join(kinds)
+
+
+def submitted(message: str) -> str:
+    """The number of the job that a cluster was given, where a message tells that."""
+    found = _SUBMITTED.match(message)
+    return next(filter(None, found.groups())) if found else ""
+
+
+def cause(message: str | None) -> str:
+    """Why a job failed, as a cluster's plugin says it, in one line; without the call it made."""
+    said, _, _ = (message or "").partition("\n    sbatch call")
+    return " ".join(said.split())
 
 
 def result(logs: Iterable[str]) -> str:
