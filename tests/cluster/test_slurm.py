@@ -11,7 +11,7 @@ import time
 import pytest
 from cluster_project import FIRST_TIME, ClusterProject, started
 from project import JOINED, Project, jobs, wait_until
-from slurm import SYSTEM_CONF, Slurm, occupied
+from slurm import GPUS, SYSTEM_CONF, Slurm, occupied
 
 from largestep.results import provenance, tables
 
