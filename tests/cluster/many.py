@@ -1,6 +1,6 @@
 """What a thousand small jobs cost through SLURM: in groups, as an array, or one submission each.
 
-    python tests/cluster/many.py groups --jobs 1000
+    PYTHONPATH=tests python tests/cluster/many.py groups --jobs 1000
 
 The jobs only make their files, so that what is left is the price of the way there. As root, with
 Snakemake's plugin installed (the extra `.[slurm]`).

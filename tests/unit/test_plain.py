@@ -10,6 +10,7 @@ from largestep.configuration import plain
 REFUSED = {
     "ten million stepsizes": ("eta: [" + "1,\n" * 10**7 + "]", "must be at most 4,194,304 bytes"),
     "a million seeds": ("seeds: [" + "123456," * 10**6 + "]", "must be at most 4,194,304 bytes"),
+    "two million numbers": ("a: [" + "1," * 2_000_000 + "]", "must have at most 200,000 values"),
     "a hundred thousand numbers": ("a: [" + "1," * 10**5 + "]", None),
     "a template": ("__use_yte__: true\n?print(1): 2", "line 1: must have no templates"),
     "a template, JSON": ('{"__use_yte__": true}', "line 1: must have no templates"),

@@ -23,6 +23,8 @@ KINDS = {
     "snapshots": "tiny/runs/*/*.snapshots.safetensors",
     "sharpness": "tiny/sharpness/*/*.parquet",
     "flow": "tiny/flow/*/*.parquet",
+    "geometry": "tiny/geometry/*/*.parquet",
+    "atlas": "tiny/atlas/*.parquet",
     "tables": "tiny/metrics/*.parquet",
     "claims": "tiny/claims.json",
     "findings": "tiny/claims.parquet",
@@ -31,6 +33,7 @@ KINDS = {
     "PNG": "tiny/figures/*.png",
     "page": "tiny/report.html",
     "summary": "tiny/report.md",
+    "note": "tiny/report.pdf",
     "records": "tiny/logs/**/*.log",
     "times": "tiny/benchmarks/**/*.tsv",
 }
@@ -79,7 +82,10 @@ def everything(tmp_path_factory) -> Project:
     project = Project(tmp_path_factory.mktemp("everything"))
     xor = project.content["experiments"]["xor"]
     xor["train"] |= {"seeds": [0], "record": {"snapshots": 4, "neurons": True}}
-    project.content["experiments"] = {"xor": xor | {"sharpness": {}, "flow": {}}}
+    asked = {"sharpness": {}, "flow": {}, "geometry": True}
+    project.content["experiments"] = {"xor": xor | asked}
+    axes = {"x": {"train.eta": [1, 2]}, "y": {"train.seeds": [0, 1]}}
+    project.content["atlases"] = {"map": {"of": "xor", "steps": 20, **axes}}
     project.configure()
     project.ran()
     return project

@@ -15,6 +15,7 @@ from largestep.configuration.mistakes import clip
 
 LARGEST = 4 * 2**20  # bytes: 250 times config/paper.yaml
 DEEPEST = 32  # levels
+MOST = 200_000  # values
 
 
 def check(path: Path) -> None:
@@ -56,7 +57,7 @@ def _first(events: Iterable) -> str | None:
     """The first thing in a stream of YAML's events that is not plain data."""
     import yaml
 
-    depth = 0
+    depth = values = 0
     for event in events:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -65,6 +66,9 @@ def _first(events: Iterable) -> str | None:
             return f"line {line}: must have no tags (got {clip(tag)})"
         if isinstance(event, yaml.ScalarEvent) and event.value == "__use_yte__" and depth == 1:
             return f"line {line}: must have no templates (got __use_yte__)"
+        values += isinstance(event, yaml.ScalarEvent)
+        if values > MOST:
+            return f"line {line}: must have at most {MOST:,} values"
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
