@@ -42,25 +42,35 @@ def _applies(requirement: Requirement, extras: set[str]) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
-def main() -> None:
-    lines = (HERE / "constraints.txt").read_text().splitlines()
-    pins = {canonicalize_name(line.partition("==")[0]): line for line in lines if "==" in line}
+def pins(text: str) -> dict[str, str]:
+    """The lines with an exact version, by the name of what they pin."""
+    lines = (line.rstrip(" \\") for line in text.splitlines())
+    return {canonicalize_name(line.partition("==")[0]): line for line in lines if "==" in line}
+
+
+def chosen() -> dict[str, str]:
+    """Of the constraints, those that a set-up installs."""
+    pinned = pins((HERE / "constraints.txt").read_text())
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     tests = project["project"]["optional-dependencies"]["test"]
     needed = (HERE / "requirements.in").read_text().splitlines()
     given = [line for line in (*needed, *tests, "setuptools") if not line.startswith("#")]
-    chosen = [pins[name] for name in sorted(closure(*given) & pins.keys())]
+    return {name: pinned[name] for name in sorted(closure(*given) & pinned.keys())}
+
+
+def main() -> None:
+    pinned = chosen()
     command = ["uv", "pip", "compile", "--quiet", "--no-deps", "--universal", "--no-header"]
     options = ["--no-annotate", "--generate-hashes", "-"]
     process = subprocess.run(
-        [*command, *options], input="\n".join(chosen), stdout=subprocess.PIPE, text=True
+        [*command, *options], input="\n".join(pinned.values()), stdout=subprocess.PIPE, text=True
     )
     if process.returncode:
         sys.exit(process.returncode)
     text = process.stdout
     for name, hashes in OTHER_BUILDS.items():
         more = "".join(f"    --hash=sha256:{each} \\\n" for each in hashes)
-        pin = f"{pins[name]} \\\n"
+        pin = f"{pinned[name]} \\\n"
         text = text.replace(pin, pin + more)
     head = "# Written by envs/lock.py from constraints.txt: what pip checks in a set-up.\n"
     (HERE / "lock.txt").write_text(head + text)
