@@ -46,6 +46,7 @@ AccountingStorageType=accounting_storage/none
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=0
 SlurmdParameters=config_overrides
 ReturnToService=2
+EnforcePartLimits=ALL
 MinJobAge=300
 KillWait=2
 OverTimeLimit=0

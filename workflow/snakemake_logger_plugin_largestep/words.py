@@ -26,6 +26,7 @@ _CHATTER = (
     "No SLURM account given, trying to guess",
     "No account was given, not able to get",
     "Unable to guess SLURM account",
+    "Both 'sacctmgr' and 'sshare' returned empty results",
     "Cleaning up SLURM log files",
     "Array job submission does not allow",
 )

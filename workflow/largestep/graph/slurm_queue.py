@@ -79,13 +79,13 @@ def _confirm(account: str) -> None:
     """Raise UserError where Snakemake's plugin would fail over an account."""
     from snakemake_executor_plugin_slurm.accounts import validate_account
 
+    logger = logging.getLogger(__name__)
+    logger.addHandler(logging.NullHandler())  # its warning, that there is no accounting
     try:
-        validate_account(account, logging.getLogger(__name__))
+        validate_account(account, logger)
     except Exception as error:  # it calls sacctmgr and sshare, which may be missing, too
-        raise UserError(
-            f"slurm_account={account}: SLURM's accounting does not know it; where there is none, "
-            f"export SBATCH_ACCOUNT={account} instead ({clip(' '.join(str(error).split()), 150)})"
-        ) from error
+        said = clip(" ".join(str(error).split()), 200)
+        raise UserError(f"slurm_account={account}: {said}") from error
 
 
 def wait_for_earlier() -> None:
