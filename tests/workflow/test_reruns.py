@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -326,6 +327,8 @@ def test_damage_found_at_the_start_is_made_again_by_that_run(rerun, monkeypatch)
     harm(rerun.results / "report.md", rng, "cut")
     harm(rerun.results / "benchmarks/train/digits/seed=0.tsv", rng, "cut")
     os.utime(rerun.results / "figures/points.svg")  # not damage
+    later = time.time() + 1e8
+    os.utime(rerun.results / "metrics/runs.parquet", (later, later))  # nor is a wrong clock
     dry = rerun.run("-n").stdout
     said = ("claims.json: is damaged", "report.md: is damaged", "xor.log: is damaged or missing")
     assert dry.count("it is made again") == 2 and all(line in dry for line in said)

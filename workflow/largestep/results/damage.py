@@ -4,9 +4,11 @@ The record in a job's log says what the job wrote. When a run starts, sizes and 
 files to hash (`discard`); before a stage reads a file, it is hashed (`intact`).
 """
 
+import os
 import re
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -45,7 +47,8 @@ def discard(files: Iterable[str], delete: bool) -> list[str]:
     """Delete, or only tell of, those of a run's `files` that are not what their stage wrote.
 
     Returns a line for each. Where a record is damaged or missing, nothing vouches for its files,
-    and they go. What another process is writing at the moment is left alone.
+    and they go. What another process is writing at the moment is left alone. Where it deletes,
+    it also sets times that lie in the future to now.
     """
     jobs, said = defaultdict(list), []
     for path in map(Path, files):
@@ -61,7 +64,17 @@ def discard(files: Iterable[str], delete: bool) -> list[str]:
                 said.append(f"{log}: is damaged or missing; what it vouches for is made again")
             for path in wrong if delete else ():
                 path.unlink(missing_ok=True)
+            for path in paths if delete else ():
+                _leave_the_future(path)
     return said
+
+
+def _leave_the_future(path: Path) -> None:
+    """A file of tomorrow, written while a clock was wrong, would fail every job that reads it:
+    Snakemake refuses an output that is older than an input."""
+    with suppress(FileNotFoundError):
+        if path.stat().st_mtime > time.time():
+            os.utime(path)
 
 
 def _changed(path: Path, record: Mapping[str, Any]) -> bool:
