@@ -9,8 +9,10 @@ Snakemake's plugin installed (the extra `.[slurm]`).
 import argparse
 import contextlib
 import ctypes
+import importlib.util
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -18,8 +20,8 @@ from pathlib import Path
 
 from cluster_project import ClusterProject
 from project import jobs
-from slurm import Slurm
-from test_slurm import SlurmProject
+from slurm import SYSTEM_CONF, Slurm, occupied
+from test_slurm import PLUGIN, SlurmProject
 
 #: Options of Snakemake, and whether the rule's own groups stay.
 WAYS = {
@@ -27,6 +29,8 @@ WAYS = {
     "array": (("--slurm-array-jobs", "train"), False),
     "alone": ((), False),
 }
+
+NAME = PLUGIN.replace("-", "_")
 
 SET_CHILD_SUBREAPER = 36  # of prctl
 
@@ -45,6 +49,8 @@ def configure(project: ClusterProject, number: int, grouped: bool) -> None:
     train = "workflow/rules/train.smk"
     command = '"python -m largestep.stages.train'
     project.edit(train, command, '"touch {output:q}; true largestep.stages.train')
+    # The plugin breaks an array's command where it passes it as a script.
+    project.edit("profiles/slurm/config.yaml", "slurm-pass-command-as-script: true\n", "")
     if not grouped:
         project.edit(train, "    group:\n        graph.requests.group\n", "")
 
@@ -55,10 +61,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1000)
     arguments = parser.parse_args()
     options, grouped = WAYS[arguments.way]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if occupied():
+        sys.exit(f"this machine has a SLURM of its own ({SYSTEM_CONF})")
     ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1)  # else jobs would go to init, uncounted
     with tempfile.TemporaryDirectory() as folder:
         with Slurm() as slurm:
-            project = SlurmProject(Path(folder), slurm, Path(folder))
+            plugin = Path(importlib.util.find_spec(NAME).origin).parents[1]
+            project = SlurmProject(Path(folder), slurm, plugin)
             configure(project, arguments.jobs, grouped)
             project.ran("--until", "dataset")
             begun, used = time.monotonic(), cpu_seconds()

@@ -222,13 +222,16 @@ def test_an_account_is_taken_where_there_is_no_accounting(single):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("groups", ["small", "alone"])
-def test_more_memory_than_any_node_has_is_told(single, groups):
-    asked_for = ("--set-resources", "train:mem_mb=900000", "--groups", f"train={groups}")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_more_memory_than_any_node_has_is_told(single, threads):
+    """Of a group, one thread each, Snakemake does not say why it was refused; of a job, it does."""
+    asked_for = ("--set-resources", "train:mem_mb=900000", "--config", f"threads={threads}")
     process = single.submit(*asked_for, "--retries", "0")
-    assert process.returncode != 0 and not single.jobs()
+    assert process.returncode != 0
     (line,) = [line for line in process.stdout.splitlines() if "SLURM would refuse a job" in line]
-    assert "--mem=900000M" in line
+    assert "--mem=900000M" in line and "Requested node configuration is not available" in line
+    last = process.stdout.splitlines()[-1]
+    assert ("Memory specification can not be satisfied" in last) == (threads == 2)
 
 
 @pytest.mark.slow

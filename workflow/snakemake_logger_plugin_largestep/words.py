@@ -78,7 +78,7 @@ def submitted(message: str) -> str:
 
 def cause(message: str | None) -> str:
     """Why a job failed, as a cluster's plugin says it, in one line; without the call it made."""
-    said, _, _ = (message or "").partition("\n    sbatch call")
+    said = re.split(r"\n    sbatch call|For further error details", message or "")[0]
     return " ".join(said.split())
 
 
