@@ -28,6 +28,9 @@ try:
 except UserError as error:
     sys.exit(str(error))
 
+if not workflow.is_main_process:  # the jobs of a group that share a submission run in turn
+    workflow.register_resource("turn", 1)
+
 # Jobs run with the Python that runs Snakemake, also where its environment is not activated.
 if not workflow.deployment_settings.deployment_method:  # conda's environments have their own
     own = shlex.quote(str(Path(sys.executable).parent))

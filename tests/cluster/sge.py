@@ -35,6 +35,8 @@ report_variables NONE
 
 
 class GridEngine(Cluster):
+    """Its memory is of addresses, far more than the machine has."""
+
     title = "Grid Engine"
     packages = ("gridengine-client", "gridengine-exec", "gridengine-master")
     daemons = ("sge_qmaster", "sge_execd")
@@ -50,6 +52,9 @@ class GridEngine(Cluster):
             "SGE_ND": "1",  # daemons stay in the foreground
             "PATH": PATH,
         }
+
+    def __init__(self, memory: int = 40_000):
+        super().__init__(memory=memory)
 
     def waiting(self) -> list[str]:
         """Numbers of the jobs that wait or run."""

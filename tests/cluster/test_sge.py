@@ -10,6 +10,8 @@ from cluster_project import FIRST_TIME, ClusterProject, started
 from project import JOINED, Project, wait_until
 from sge import GridEngine
 
+from largestep.graph import grid_engine
+
 PLUGIN = "snakemake-executor-plugin-cluster-generic"
 
 
@@ -40,14 +42,17 @@ def test_tables_are_those_of_a_run_at_home(project, tmp_path_factory):
     home = Project(tmp_path_factory.mktemp("home"))
     assert home.run("--cores", "2", JOINED).returncode == 0
     project.before_training(
-        "echo $1 $JOB_ID $(ulimit -v) >> seen.txt; qstat -j $JOB_ID >> asked.txt"
+        "echo $1 $JOB_ID $(ulimit -v) >> seen.txt; qstat -j $JOB_ID >> asked.txt; "
+        "echo begins >> turns.txt; sleep 1; echo ends >> turns.txt"
     )
     process = project.submit()
     assert process.returncode == 0, process.stdout
     seen = [line.split() for line in (project.root / "seen.txt").read_text().splitlines()]
     assert sorted(name for name, _, _ in seen) == ["digits", "points", "xor", "xor"]
     assert len({job for _, job, _ in seen}) == 1
-    assert {2500 < int(limit) / 1024 < 6000 for _, _, limit in seen} == {True}
+    beyond = {int(limit) / 1024 - grid_engine.addresses() for _, _, limit in seen}
+    assert {500 < megabytes < 2000 for megabytes in beyond} == {True}
+    assert (project.root / "turns.txt").read_text().split() == 4 * ["begins", "ends"]
     assert "h_rt=" in (project.root / "asked.txt").read_text()
     assert project.tables() == home.tables()
     assert not project.cluster.waiting()
@@ -77,7 +82,9 @@ def test_a_job_that_qdel_kills_is_submitted_again(single):
 
 @pytest.mark.slow
 def test_a_job_over_its_memory_gets_more(single):
-    single.before_training("python -c 'bytearray(3500 * 2**20)'")
+    """Addresses are what h_vmem limits: a first attempt has 1,200 MB beyond those that are free."""
+    hog = grid_engine.addresses() + 1500
+    single.before_training(f"python -c 'bytearray({hog} * 2**20)'")
     process = single.start("--retries", "0")
     assert process.wait(300) != 0
     process = single.start("--retries", "3")

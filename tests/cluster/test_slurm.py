@@ -55,7 +55,11 @@ def at_home(tmp_path_factory) -> Project:
 @pytest.mark.slow
 def test_small_grids_share_a_submission_large_ones_do_not(project, at_home):
     """GPUs are pretended: the jobs ask for one each, get it, and train on the CPU."""
-    project.before_training("echo $1 $CUDA_VISIBLE_DEVICES $SLURM_JOB_ID >> visible.txt")
+    project.before_training(
+        "echo $1 $CUDA_VISIBLE_DEVICES $SLURM_JOB_ID >> visible.txt; "
+        "test $1 = points || echo begins >> turns.txt; sleep 1; "
+        "test $1 = points || echo ends >> turns.txt"
+    )
     project.content = at_home.content
     project.configure()
     process = project.submit("--set-resources", "train:gpu=1")
@@ -77,6 +81,7 @@ def test_small_grids_share_a_submission_large_ones_do_not(project, at_home):
         assert job["JobState"] == "COMPLETED"
         assert job["TresPerJob"] == "gres:gpu:1" and _asked(job, "cpu") == 1
         assert 500 < _asked(job, "mem") < 1500
+    assert (project.root / "turns.txt").read_text().split() == 2 * ["begins", "ends"]
     # In turn on the node: times add up, two of at least a minute. The large one is alone.
     assert 2 <= _minutes(small["TimeLimit"]) < 15 < _minutes(large["TimeLimit"])
     assert project.tables() == at_home.tables()

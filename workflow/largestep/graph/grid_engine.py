@@ -8,6 +8,7 @@ by qdel, or with its node. So no accounting database is needed.
 """
 
 import argparse
+import importlib.util
 import shlex
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from pathlib import Path
 
 LOGS = Path(".snakemake/sge_logs")
 
-#: MB of addresses that a process has beyond its memory: h_vmem limits these (measured: 600).
-ADDRESSES = 2000
+#: MB of addresses that a process has beyond its memory, which h_vmem limits: with a CPU build of
+#: torch (measured: 600), and with one that brings CUDA (measured: 3,700 to 4,000).
+ADDRESSES, ADDRESSES_CUDA = 2000, 4500
 
 #: Seconds that a shared file system may take to show the exit code of a job that is gone.
 LATENCY = 10.0
@@ -43,8 +45,15 @@ def submit(arguments: argparse.Namespace) -> str:
 
 def _megabytes(arguments: argparse.Namespace) -> int:
     """What to ask for; Grid Engine counts it for each slot of a job."""
-    whole = arguments.memory + (ADDRESSES if arguments.resource == "h_vmem" else 0)
+    whole = arguments.memory + (addresses() if arguments.resource == "h_vmem" else 0)
     return -(-whole // arguments.threads)
+
+
+def addresses() -> int:
+    """By the build of torch here, which is not imported for it."""
+    torch = importlib.util.find_spec("torch")
+    cuda = torch and Path(torch.origin).with_name("lib").joinpath("libtorch_cuda.so").exists()
+    return ADDRESSES_CUDA if cuda else ADDRESSES
 
 
 def status(number: str) -> str:
