@@ -15,16 +15,17 @@ FOUND = {"sharpness": "found", "flow": "rows"}
 
 
 def lengthen(project: Project) -> None:
-    """Some seconds of sharpness and of gradient flow, with a checkpoint in every tenth of one."""
+    """Some seconds of sharpness and of gradient flow, with twenty checkpoints in each."""
     digits = project.content["experiments"]["digits"]
-    digits["train"] |= {"steps": 3000, "record": {"snapshots": 32}}
+    digits["train"] |= {"seeds": [0, 1, 2], "seeds_per_job": 3}
+    digits["train"] |= {"steps": 3000, "record": {"snapshots": 16}}
     digits |= {
         "sharpness": {"top": 4, "tolerance": 1e-10, "products": 2000},
-        "flow": {"tolerance": 1e-11, "evaluations": 10**6},
+        "flow": {"tolerance": 1e-12, "evaluations": 10**6},
     }
     project.content["experiments"] = {"digits": digits}
     project.configure()
-    project.edit("workflow/largestep/results/checkpoint.py", "SECONDS = 60.0", "SECONDS = 0.1")
+    project.edit("workflow/largestep/results/checkpoint.py", "SECONDS = 60.0", "SECONDS = 0.05")
     for stage, line in BEGINS.items():
         tell = f'    open("begun.{stage}", "a").write(f"{{len({FOUND[stage]})}}\\n")\n'
         project.edit(f"workflow/largestep/results/{stage}_rows.py", line, tell + line)
@@ -49,7 +50,7 @@ def interrupt(project: Project, stage: str) -> Path:
 
     running = project.start("--cores", "1", "--until", stage)
     wait_until(lambda: newer() or running.poll() is not None)
-    time.sleep(0.5)
+    time.sleep(0.2)
     assert running.poll() is None
     kill("both", running)
     running.wait()
