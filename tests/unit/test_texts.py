@@ -15,7 +15,7 @@ from largestep.configuration.panels import PANELS
 from largestep.report.panels import theory_horizon
 
 ROOT = Path(__file__).parents[2]
-FILES = ("config/demo.yaml", "config/paper.yaml", "config/beyond.yaml")
+FILES = ("config/demo.yaml", "config/paper.yaml", "config/beyond.yaml", "config/beyond_mnist.yaml")
 CONFIGS = {name: reading.parse(reading.read_yaml(ROOT / name), name) for name in FILES}
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
