@@ -20,6 +20,7 @@ def test_the_summary_counts_what_is_applicable():
         "5 of 7 claims hold, 2 of them where decided (1 violated, 1 inconclusive, 4 not applicable)"
     )
     assert judgements.summary(claims(holds=1)) == "1 of 1 claim holds (0 violated, 0 inconclusive)"
+    assert judgements.summary(claims(not_applicable=2)) == "none of 2 claims applies"
     assert list(judgements.counts(some).values()) == [3, 2, 1, 1, 4]
 
 

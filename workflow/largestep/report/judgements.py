@@ -61,6 +61,8 @@ def summary(claims: Sequence[Claim]) -> str:
     found = Counter(claim["verdict"] for claim in claims)
     partly = found["holds where decided"]
     judged = len(claims) - found["not applicable"]
+    if not judged:
+        return f"none of {len(claims)} claims applies"
     noun, verb = ("claim", "holds") if judged == 1 else ("claims", "hold")
     where = f", {partly} of them where decided" if partly else ""
     rest = f"{found['violated']} violated, {found['inconclusive']} inconclusive"
