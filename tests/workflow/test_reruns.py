@@ -223,7 +223,7 @@ def test_several_methods_go_through_the_graph_and_a_new_one_trains_alone(rerun):
     assert len(runs) == 8 and runs["norm_l1"].count().min() >= 8
     claims = json.loads((rerun.results / "claims.json").read_text())
     assert any(c["id"] == "steepest-own-norm" and c["applicable"] for c in claims)
-    assert "polyak" in (rerun.results / "figures/several.svg").read_text()
+    assert "Polyak" in (rerun.results / "figures/several.svg").read_text()
 
     before = set((rerun.root / "results/store").iterdir())
     methods.append({"policy": {"name": "armijo"}, "stepsize": [1]})
