@@ -1,6 +1,7 @@
 """Snakemake's events become lines on the screen."""
 
 import logging
+import signal
 import sys
 import threading
 import time
@@ -89,6 +90,7 @@ class LogHandler(LogHandlerBase):
             LogEvent.GROUP_ERROR,  # followed by an error of each of its jobs
             LogEvent.RESOURCES_INFO,
         }
+        self._listen()
         self._over = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -124,6 +126,17 @@ class LogHandler(LogHandlerBase):
             for message in [] if done else [*silent, *self.failures]:  # done: when tried again
                 self.screen.write(message, error=True)
         super().close()
+
+    def _listen(self) -> None:
+        """Notice Ctrl-C: where a job dies of it first, Snakemake tells of that alone."""
+        handler = signal.getsignal(signal.SIGINT)
+
+        def stop(*arguments):
+            self.stopping = True
+            return handler(*arguments)
+
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, stop)
 
     # Events
 
