@@ -250,14 +250,14 @@ def test_a_cancelled_job_is_submitted_again(single):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("megabytes, succeeds", [(1300, True), (4000, False)])
+@pytest.mark.parametrize("megabytes, succeeds", [(1800, True), (4000, False)])
 def test_a_job_over_its_memory_gets_more_and_is_named_in_the_end(single, megabytes, succeeds):
     hog = f"bytearray({megabytes} * 2**20).find(1); import time; time.sleep(6)"
     single.before_training(f"python -c '{hog}'")
     process = single.submit("--retries", "1")
     assert (process.returncode == 0) == succeeds, process.stdout
     first, second = (int(asked.rstrip("M")) for asked in asked(single, "MinMemoryNode"))
-    assert first < 1300 < second == pytest.approx(2 * first, abs=2)
+    assert first < 1800 < second == pytest.approx(2 * first, abs=2)
     states = asked(single, "JobState")
     assert (states[1] == "COMPLETED") == succeeds
     assert succeeds or "Exceeded job memory limit" in process.stdout
