@@ -54,8 +54,8 @@ def interrupt(project: Project, stage: str) -> Path:
     assert running.poll() is None
     kill("both", running)
     running.wait()
-    (checkpoint,) = place.glob(".*.checkpoint")
-    return checkpoint
+    # Beside it may lie one that was being written.
+    return min(place.glob(".*.checkpoint"), key=lambda path: len(path.name))
 
 
 CASES = [
