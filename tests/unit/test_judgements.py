@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_page import CLAIM, FINDING
 
+from largestep.claims.verdicts import summary
 from largestep.report import judgements
 
 
@@ -14,13 +15,17 @@ def claims(**verdicts: int) -> list[dict]:
     ]
 
 
+def said(some: list[dict]) -> str:
+    return summary(claim["verdict"] for claim in some)
+
+
 def test_the_summary_counts_what_is_applicable():
     some = claims(holds=3, holds_where_decided=2, inconclusive=1, violated=1, not_applicable=4)
-    assert judgements.summary(some) == (
+    assert said(some) == (
         "5 of 7 claims hold, 2 of them where decided (1 violated, 1 inconclusive, 4 not applicable)"
     )
-    assert judgements.summary(claims(holds=1)) == "1 of 1 claim holds (0 violated, 0 inconclusive)"
-    assert judgements.summary(claims(not_applicable=2)) == "none of 2 claims applies"
+    assert said(claims(holds=1)) == "1 of 1 claim holds (0 violated, 0 inconclusive)"
+    assert said(claims(not_applicable=2)) == "none of 2 claims applies"
     assert list(judgements.counts(some).values()) == [3, 2, 1, 1, 4]
 
 

@@ -196,7 +196,7 @@ def test_last_words_tell_verdicts_by_reason_and_only_files_that_are_there(tmp_pa
     ]
     (tmp_path / "claims.json").write_text(json.dumps(claims))
     assert last_words.of(tmp_path) == [
-        "derived     1 of 1 claims hold (0 violated, 0 inconclusive)",
+        "derived     1 of 1 claim holds (0 violated, 0 inconclusive)",
         "paper       3 of 9 claims hold, 1 of them where decided (1 violated, 5 inconclusive)",
         "variants    violate c2",
         "  violated: c3: too short",

@@ -1,10 +1,11 @@
 """The last screen of a run: what the claims say, what stays open, and where everything is."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from largestep.claims.verdicts import summary
 
 #: Claims that are named, of those that are violated or inconclusive for the same reason.
 _MOST_NAMED = 3
@@ -48,19 +49,11 @@ def verdicts(claims: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def by_origin(claims: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """31 of 31 claims hold (0 violated, 0 inconclusive), by origin."""
-    found: dict[str, Counter] = {}
+    """Of each origin how many claims hold, as `summary` says it."""
+    found: dict[str, list[str]] = {}
     for claim in claims:
-        found.setdefault(claim["origin"], Counter())[claim["verdict"]] += 1
-    return {origin: _counted(counts) for origin, counts in found.items()}
-
-
-def _counted(counts: Counter) -> str:
-    partly, apart = counts["holds where decided"], counts["not applicable"]
-    text = f"{counts['holds'] + partly} of {counts.total() - apart} claims hold"
-    text += f", {partly} of them where decided" if partly else ""
-    text += f" ({counts['violated']} violated, {counts['inconclusive']} inconclusive"
-    return text + (f", {apart} not applicable)" if apart else ")")
+        found.setdefault(claim["origin"], []).append(claim["verdict"])
+    return {origin: summary(verdicts) for origin, verdicts in found.items()}
 
 
 def _some(names: list[str]) -> str:

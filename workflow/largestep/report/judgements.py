@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from largestep.claims.verdicts import summary
 from largestep.configuration.config import Config
 from largestep.configuration.variants import differences
 from largestep.report.numbers import NOTHING
@@ -56,26 +57,12 @@ def counts(claims: Iterable[Claim]) -> dict[str, int]:
     return {verdict: found[verdict] for verdict in VERDICTS if found[verdict]}
 
 
-def summary(claims: Sequence[Claim]) -> str:
-    """30 of 31 claims hold, 1 of them where decided (0 violated, 1 inconclusive)."""
-    found = Counter(claim["verdict"] for claim in claims)
-    partly = found["holds where decided"]
-    judged = len(claims) - found["not applicable"]
-    if not judged:
-        return f"none of {len(claims)} claims applies"
-    noun, verb = ("claim", "holds") if judged == 1 else ("claims", "hold")
-    where = f", {partly} of them where decided" if partly else ""
-    rest = f"{found['violated']} violated, {found['inconclusive']} inconclusive"
-    rest += f", {n} not applicable" if (n := found["not applicable"]) else ""
-    return f"{found['holds'] + partly} of {judged} {noun} {verb}{where} ({rest})"
-
-
 def headline(claims: Sequence[Claim]) -> list[str]:
     """A summary for each origin, the paper's first; then what variants violate, if anything."""
     lines = []
     for origin, meaning in ORIGINS.items():
         if own := [claim for claim in claims if claim["origin"] == origin]:
-            lines.append(f"{meaning[0].upper()}{meaning[1:]}: {summary(own)}")
+            lines.append(f"{meaning[0].upper()}{meaning[1:]}: {summary(c['verdict'] for c in own)}")
     if beside := [claim["id"] for claim in claims if claim["violated_variants"]]:
         lines.append(f"Violated on variants: {', '.join(beside)}")
     return lines

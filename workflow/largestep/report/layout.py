@@ -83,15 +83,13 @@ def boxes(figure: Figure, axes: Sequence[Axes]) -> str:
     """
     points = 72 / figure.dpi
     shown = [ax for ax in axes if ax.get_gid()]
-    drawn = []
-    for alike in ([ax for ax in shown if not _is_map(ax)], [ax for ax in shown if _is_map(ax)]):
-        around = [_margins(ax) for ax in alike]
-        for ax in alike:
-            left, bottom, right, top = (max(sides) for sides in zip(*around, strict=True))
-            b = ax.bbox
-            box = Bbox.from_extents(b.x0 - left, b.y0 - bottom, b.x1 + right, b.y1 + top)
-            drawn.append((ax.get_gid(), box))
-    drawn.sort(key=lambda each: each[0])
+    margins, drawn = {ax: _margins(ax) for ax in shown}, []
+    for ax in shown:
+        alike = [margins[each] for each in shown if _is_map(each) == _is_map(ax)]
+        left, bottom, right, top = (max(sides) for sides in zip(*alike, strict=True))
+        b = ax.bbox
+        box = Bbox.from_extents(b.x0 - left, b.y0 - bottom, b.x1 + right, b.y1 + top)
+        drawn.append((ax.get_gid(), box))
     drawn += [(each.get_gid(), each.get_window_extent()) for each in figure.legends]
     lines = []
     for name, box in drawn:
@@ -103,11 +101,8 @@ def boxes(figure: Figure, axes: Sequence[Axes]) -> str:
 
 def _names(ax: Axes) -> float:
     """Inches that the rows' names take at the left of a map."""
-    return (
-        _LETTER * max((len(each.get_text()) for each in ax.get_yticklabels()), default=0)
-        if _is_map(ax)
-        else 0.0
-    )
+    names = ax.get_yticklabels() if _is_map(ax) else []
+    return _LETTER * max((len(each.get_text()) for each in names), default=0)
 
 
 def _is_map(ax: Axes) -> bool:

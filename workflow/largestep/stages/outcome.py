@@ -47,7 +47,7 @@ def rows(arguments: argparse.Namespace) -> str:
 def judged(arguments: argparse.Namespace) -> str:
     """Of the claims: paper 14 of 14, derived 5 of 5, extension 10 of 12 claims hold."""
     found = by_origin(json.loads(arguments.json.read_text()))
-    counts = (f"{origin} {text.partition(' claims')[0]}" for origin, text in found.items())
+    counts = (f"{origin} {text.partition(' claim')[0]}" for origin, text in found.items())
     return f"{', '.join(counts)} claims hold"
 
 
