@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_page import CLAIM, FINDING
 
-from largestep.claims.verdicts import summary
+from largestep.claims.summary import summary
 from largestep.report import judgements
 
 

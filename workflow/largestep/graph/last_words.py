@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from largestep.claims.verdicts import summary
+from largestep.claims.summary import summary
 
 #: Claims that are named, of those that are violated or inconclusive for the same reason.
 _MOST_NAMED = 3

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from largestep.claims.verdicts import summary
+from largestep.claims.summary import summary
 from largestep.configuration.config import Config
 from largestep.configuration.variants import differences
 from largestep.report.numbers import NOTHING
