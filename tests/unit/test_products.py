@@ -3,7 +3,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from largestep.engine.products import Product, gram, multiply, onednn, product
+from largestep.engine.products import Product, gram, matmul, multiply, onednn, product
 
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
@@ -87,7 +87,9 @@ def test_products_work_without_onednn(monkeypatch):
     assert np.array_equal(out[0].numpy(), a[0].numpy() @ b[0].numpy())
 
 
-@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")
+@pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() != "AVX512", reason="oneDNN is not at its best here"
+)
 def test_this_torch_offers_onednn():
     assert onednn()
 
@@ -102,3 +104,11 @@ def test_numpy_has_as_many_threads_as_torch(threads):
         found = {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
         torch.set_num_threads(before)
     assert found == {threads}
+
+
+def test_matmul_is_the_product_whatever_the_sizes():
+    a, b = random(300, 200, dtype=torch.float64), random(200, 400, dtype=torch.float64)
+    expected = torch.from_numpy(a.numpy() @ b.numpy())
+    assert torch.equal(matmul(a, b), expected)
+    assert torch.allclose(matmul(a, b[:, :2]), expected[:, :2])
+    assert torch.allclose(matmul(a, b.expand(3, -1, -1)), expected.expand(3, -1, -1))

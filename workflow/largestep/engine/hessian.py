@@ -7,6 +7,7 @@ from torch import Tensor
 
 from largestep.engine import gated
 from largestep.engine.problem import Problem
+from largestep.engine.products import matmul
 
 
 class Hessian(ABC):
@@ -83,7 +84,7 @@ class Layered(Hessian):
             moves.append(torch.zeros_like(self.matrices[-1]))
         inputs, changes = [torch.zeros_like(self.inputs[0])], []  # of inputs, of Z
         for k, (h, matrix, move) in enumerate(zip(self.inputs, self.matrices, moves, strict=True)):
-            change = h @ move.mT
+            change = matmul(h, move.mT)
             changes.append(change + inputs[k] @ matrix.T if k else change)
             if k < len(self.slopes):
                 inputs.append(self.slopes[k] * changes[k])
@@ -91,7 +92,7 @@ class Layered(Hessian):
         pull, found = self.loss_curvature * changes[-1], []
         for k in reversed(range(len(moves))):
             if k < len(self.layers):
-                own = pull.mT @ self.inputs[k]
+                own = matmul(pull.mT, self.inputs[k])
                 own = own + self.pulls[k].T @ inputs[k] if k else own
                 found.insert(0, own.flatten(-2))
             if k:

@@ -6,10 +6,11 @@ per run. A run's numbers stay those of a product of its own, bit for bit: runs a
 where the library was found to work like that (`_stackable`). NumPy's bits do not depend on where
 the operands lie in memory; those of torch's `mm` do (MKL, unless aligned to 16 bytes).
 
-The library is chosen by shape, dtype and device, never by a timing, which would make results
-depend on it. On the CPU (measured, docs/benchmarks.md) large products are oneDNN's in float32, by
-the operator that torch's own compiler calls for a linear layer, with plain float32 accuracy; oneDNN
-has no float64, where they are NumPy's, OpenBLAS as a rule. Small ones are torch's, run by run.
+The library is chosen by shape, dtype, device and instruction set, never by a timing, which would
+make results depend on it. On the CPU (measured, docs/benchmarks.md) large products are NumPy's,
+OpenBLAS as a rule. In float32 on a processor with AVX-512 they are oneDNN's, by the operator that
+torch's own compiler calls for a linear layer, with plain float32 accuracy; with AVX2 alone oneDNN
+takes twice as long as OpenBLAS for half of them. Small ones are torch's, run by run.
 """
 
 import math
@@ -93,6 +94,13 @@ def product(a: Tensor, b: Tensor, out: Tensor) -> None:
         torch.bmm(a, b, out=out)
 
 
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """a b, of which either may be a batch; two large matrices by the library for such."""
+    if a.device.type == "cpu" and a.dim() == b.dim() == 2 and a.numel() * b.shape[1] >= _LARGE:
+        return _multiplier(a.dtype)(a, b)
+    return a @ b
+
+
 def gram(X: Tensor) -> Tensor:
     """X X^T: half the multiplications on the CPU, where NumPy knows the result as symmetric."""
     return _numpy(X, X.T) if X.device.type == "cpu" else X @ X.T
@@ -105,7 +113,9 @@ def _multiplier(dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tensor]:
 
 @cache
 def onednn() -> bool:
-    """Whether this torch can call oneDNN on this machine: tried, once, on a small product."""
+    """Whether oneDNN is at its best here, and this torch can call it: tried on a small product."""
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
     a, b = torch.eye(2, 3), torch.ones(3, 2)
     try:
         return torch.equal(_linear(a, b), a @ b)
