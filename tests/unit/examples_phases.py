@@ -266,6 +266,85 @@ def the_larger_one_diverges(size):
     return last_gap(0.05, status="diverged", status_step=1 + int(size * STEPS / 2))
 
 
+# test-accuracy-at-equal-loss, test-accuracy-in-the-end
+
+
+def by_loss(lead, seeds=(0, 1, 2), noise=1e-5, early=0.0):
+    """Test accuracy is a function of the loss, and the large stepsize's is higher by `lead`; the
+    small one, late as it is, has the lower one at equal steps. `early`: more lead before its last
+    increase, which must not count."""
+
+    def change(facts, columns):
+        large = facts["stepsize"] == 0.2
+        of_loss = 0.5 - 0.02 * np.log(columns["loss"])
+        lead_now = lead + noise * (facts["seed"] - 1)
+        if large:
+            facts["last_increase_step"] = 50
+            of_loss = of_loss + np.where(columns["step"] <= 50, early, lead_now)
+        columns["test_accuracy"] = of_loss
+
+    return build(MLP, change, seeds=seeds)
+
+
+@example("test-accuracy-at-equal-loss")
+def ahead_at_equal_loss(slack):
+    return by_loss(slack / 10)
+
+
+@wrong("test-accuracy-at-equal-loss")
+def ahead_for_being_faster_alone(size):
+    return by_loss(-0.01 * size)
+
+
+@wrong("test-accuracy-at-equal-loss")
+def ahead_only_while_it_oscillates(size):
+    return by_loss(-0.001, early=0.5 * size)
+
+
+@wrong("test-accuracy-at-equal-loss")
+def ahead_within_seed_noise(size):
+    return by_loss(0.01 * size, noise=0.02)
+
+
+@wrong("test-accuracy-at-equal-loss")
+def ahead_in_one_seed(size):
+    return by_loss(0.05 * size, seeds=(0,))
+
+
+def end_gap(lead, seeds=(0, 1, 2), noise=1e-5, before=0.0, **facts_of_smaller):
+    """The large stepsize's lead in the end, and at all earlier steps."""
+
+    def change(facts, columns):
+        if facts["stepsize"] == 0.2:
+            more = np.full(len(columns["step"]), before)
+            more[-1] = lead + noise * (facts["seed"] - 1)
+            columns["test_accuracy"] = columns["test_accuracy"] + more
+        else:
+            facts |= facts_of_smaller
+
+    return build(MLP, change, seeds=seeds)
+
+
+@example("test-accuracy-in-the-end")
+def ahead_in_the_end(slack):
+    return end_gap(slack / 10)
+
+
+@wrong("test-accuracy-in-the-end")
+def behind_in_the_end(size):
+    return end_gap(-0.05 * size, before=0.05)
+
+
+@wrong("test-accuracy-in-the-end")
+def the_end_is_within_seed_noise(size):
+    return end_gap(0.01 * size, noise=0.02)
+
+
+@wrong("test-accuracy-in-the-end")
+def the_small_one_has_not_fitted(size):
+    return end_gap(0.05 * size, separation_step=None)
+
+
 # Figure 4
 
 

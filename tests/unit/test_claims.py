@@ -603,7 +603,7 @@ EVERY = {"xor", "margin", "digits", "five_points"}
     [
         (["fig4-neurons", "fig4-network"], {"five_points"}),
         (["thm41-slope", "thm41-plateau", "cor42-quadratic"], {"margin"}),
-        (["larger-stepsize-higher-test-accuracy"], {"digits"}),
+        (["larger-stepsize-higher-test-accuracy", "test-accuracy-at-equal-loss"], {"digits"}),
         (["two-phases", "larger-stepsize-lower-loss", "thm22-descent", "eos-stable"], EVERY),
     ],
 )

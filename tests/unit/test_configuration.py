@@ -246,6 +246,16 @@ def test_mistakes_in_variants_and_comparisons_are_one_line(parts, message):
     assert "\n" not in str(error.value)
 
 
+def test_experiments_with_other_stepsizes_are_compared_where_these_are_on_an_axis():
+    parts = {
+        "experiments": {"b": {"variant_of": "base", "train": {"eta": [1]}}},
+        "comparisons": {
+            "all": {"experiments": {"base": "", "b": ""}, "panels": ["theory_transition"]}
+        },
+    }
+    assert reading.parse(family(**parts), "test").comparisons["all"].experiments
+
+
 def methods(*given: dict, **others) -> dict:
     """An experiment with several methods."""
     train = {"methods": list(given), "seeds": [0], "steps": 5, **others}

@@ -10,6 +10,16 @@ from largestep.claims.evidence import Run, Study
 from largestep.claims.phases import settled
 from largestep.claims.statistics import half_interval
 from largestep.claims.verdicts import Finding, Verdict, count, undecided
+from largestep.configuration.experiment import Experiment
+
+
+def perceptrons_compared(experiment: Experiment) -> bool:
+    """Whether an experiment is of the kind of Figure 1 (c): a perceptron, a test set, a grid."""
+    return (
+        experiment.model.kind == "mlp"
+        and experiment.dataset.has_test
+        and len(experiment.stepsizes) > 1
+    )
 
 
 @claim(
@@ -22,11 +32,7 @@ from largestep.claims.verdicts import Finding, Verdict, count, undecided
     "and seeds",
     tolerance="none: the whole 95% interval of the mean across seeds must be above 0",
     panels=("test_accuracy",),
-    reads=lambda experiment: (
-        experiment.model.kind == "mlp"
-        and experiment.dataset.has_test
-        and len(experiment.stepsizes) > 1
-    ),
+    reads=perceptrons_compared,
     needs=(papers_method,),
 )
 def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
@@ -60,7 +66,7 @@ def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
 def two_layer_test_accuracy(study: Study) -> Iterator[Finding]:
     pairs = [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
     lost = study.lost_above([large for _, large in pairs])
-    gaps = [_last_gap(*pair) for pair in pairs if settled(pair[1]) is not None]
+    gaps = [last_gap(*pair) for pair in pairs if settled(pair[1]) is not None]
     if gaps:
         yield ahead(gaps, lost)
     else:
@@ -91,7 +97,7 @@ def _accuracy_gap(small: Run, large: Run) -> float | None:
     return float(gap.mean()) if len(gap) else None
 
 
-def _last_gap(small: Run, large: Run) -> float:
+def last_gap(small: Run, large: Run) -> float:
     """Difference of test accuracies at the last step that both have."""
     step = small.rows.index.intersection(large.rows.index).max()
     return float(large.rows.at[step, "test_accuracy"] - small.rows.at[step, "test_accuracy"])

@@ -7,7 +7,7 @@ import numpy as np
 
 from largestep.claims.claim import claim, leaky, papers_method, separable, two_layer
 from largestep.claims.evidence import Run, Study
-from largestep.claims.statistics import log_log_slope
+from largestep.claims.statistics import half_interval, log_log_slope
 from largestep.claims.transition import on_theory_set
 from largestep.claims.verdicts import Finding, Verdict, at_least, at_most, left_open, undecided
 from largestep.theory import bounds
@@ -75,11 +75,12 @@ def slow(losses: dict[int, float], **details) -> Finding:
     needs=(papers_method, two_layer, leaky, separable),
 )
 def quadratic(study: Study) -> Iterator[Finding]:
+    across = _across_seeds(study)
     for runs in study.seeds:
         for c in factors(runs):
             losses = losses_at(runs, c)
             slope, half = _slope(losses)
-            note = f"eta = {c:g} T, {_words(losses)}"
+            note = "; ".join(filter(None, (f"eta = {c:g} T, {_words(losses)}", across.get(c))))
             details = {"seed": runs[0].seed, "runs": len(losses), "note": note}
             found = fast(losses, **details)
             if found.verdict is Verdict.VIOLATED:
@@ -88,6 +89,19 @@ def quadratic(study: Study) -> Iterator[Finding]:
                 elif slope - half <= FAST:
                     found = left_open(found, "flatter only between some T", "larger T")
             yield found
+
+
+def _across_seeds(study: Study) -> dict[float, str]:
+    """For every c, the mean over seeds of the slope over all T, in words."""
+    slopes: dict[float, list[float]] = {}
+    for runs in study.seeds:
+        for c in factors(runs):
+            slopes.setdefault(c, []).append(_slope(losses_at(runs, c))[0])
+    return {
+        c: f"mean of {len(each)} seeds {np.mean(each):.4g} +- {half_interval(each):.2g} (95%)"
+        for c, each in slopes.items()
+        if len(each) > 1
+    }
 
 
 def _beyond_transition(study: Study, losses: dict[int, float], c: float) -> bool:

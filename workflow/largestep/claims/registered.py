@@ -11,6 +11,7 @@ from largestep.claims import (
     activations,
     flow,
     held_out,
+    held_out_further,
     horizon,
     neurons,
     phases,
@@ -42,4 +43,5 @@ CLAIMS: tuple[Claim, ...] = (
     *claims_of(activations),
     *claims_of(steepest),
     *claims_of(policies),
+    *claims_of(held_out_further),
 )

@@ -155,8 +155,8 @@ def crossing(study: Study) -> float:
 
 def _branch(
     study: Study, low: float, high: float, enough: int
-) -> tuple[float, float, int] | Finding | None:
-    """Slope of log s against log eta for low <= eta <= high, half its interval, number of runs.
+) -> tuple[float, float, list[int]] | Finding | None:
+    """Slope of log s against log eta for low <= eta <= high, half its interval, and every s.
 
     All seeds together. A finding where too few runs reached the stable phase, or where those that
     did are not the larger stepsizes: then the slope would be that of the survivors. None where
@@ -182,7 +182,7 @@ def _branch(
     slope, half = log_log_slope(
         [([run.eta for run in there], [run.stable_step for run in there]) for there in reached]
     )
-    return slope, half, sum(map(len, reached))
+    return slope, half, [run.stable_step for there in reached for run in there]
 
 
 def _reached(run: Run) -> bool:
@@ -215,9 +215,9 @@ def transition_slope(study: Study) -> Iterator[Finding]:
     if isinstance(found, Finding):
         yield found
     elif found:
-        slope, half, runs = found
-        note = f"slope {slope:.4g} over {runs} runs"
-        yield beyond_interval(like_one_over(slope, runs=runs, note=note), half)
+        slope, half, steps = found
+        note = f"slope {slope:.4g} over {len(steps)} runs"
+        yield beyond_interval(like_one_over(slope, runs=len(steps), note=note), half)
 
 
 def like_one_over(slope: float, **details) -> Finding:
@@ -245,8 +245,11 @@ def transition_plateau(study: Study) -> Iterator[Finding]:
     if isinstance(found, Finding):
         yield found
     elif found:
-        slope, half, runs = found
-        yield beyond_interval(level(slope, runs=runs, note=f"{runs} runs"), half)
+        slope, half, steps = found
+        s = np.median(steps)
+        note = f"{len(steps)} runs: s about {s:,.0f} = {s / study.n:.3g} n, from "
+        note += f"eta = c2 n / c1 = {edge:.3g} = {edge / study.n:.3g} n on"
+        yield beyond_interval(level(slope, runs=len(steps), note=note), half)
 
 
 def level(slope: float, **details) -> Finding:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from largestep.common.part import Part
 from largestep.configuration.atlas import Atlas
 from largestep.configuration.experiment import Experiment, Figure, Name, Text
+from largestep.configuration.panels import UNCOLOURED
 from largestep.configuration.train import Device
 from largestep.configuration.variants import completed
 
@@ -67,7 +68,7 @@ class Config(Part):
             compared = [self.experiments[each] for each in comparison.experiments]
             for other, experiment in zip(comparison.experiments, compared, strict=True):
                 grids = [(e.grid, e.train.methods) for e in (experiment, compared[0])]
-                if grids[0] != grids[1]:
+                if grids[0] != grids[1] and not UNCOLOURED.issuperset(comparison.panels):
                     raise ValueError(f"{place}.experiments: {other} has other stepsizes")
                 if lack := experiment.lack(comparison.panels):
                     raise ValueError(f"{place}.panels: {lack} (experiment {other})")

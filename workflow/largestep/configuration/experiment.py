@@ -127,9 +127,9 @@ class Experiment(Part):
                 ("own_margin", "final_margins", "alignment", "slackness"),
                 (self.geometry, "the experiment's geometry: true"),
             ),
-            "test_accuracy": (
-                self.dataset.has_test,
-                f"test data, which {self.dataset.source} lacks",
+            **dict.fromkeys(
+                ("test_accuracy", "test_accuracy_by_loss"),
+                (self.dataset.has_test, f"test data, which {self.dataset.source} lacks"),
             ),
         }
         for panel, (there, what) in needs.items():

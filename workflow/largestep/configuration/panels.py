@@ -5,6 +5,7 @@ PANELS = (
     "scaled_loss",
     "normalized_margin",
     "test_accuracy",
+    "test_accuracy_by_loss",
     "sharpness",
     "flow",
     "neuron_margins",
@@ -24,3 +25,6 @@ PANELS = (
     "theory_transition",
     "theory_horizon",
 )
+
+#: Those with the stepsize, or what follows from it, on an axis: they tell no curves apart by it.
+UNCOLOURED = {"theory_transition", "theory_horizon"}

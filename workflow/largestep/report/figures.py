@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from largestep.configuration.config import Comparison
 from largestep.configuration.experiment import Figure as Specification
+from largestep.configuration.panels import UNCOLOURED
 from largestep.report import layout, style
 from largestep.report.curve_key import Key, key
 from largestep.report.letters import letter
@@ -137,7 +138,7 @@ def _finish(
     scenes: Sequence[Scene],
 ) -> Drawing:
     """Add title, legend and the line of what is shown, and give everything its place."""
-    coloured = any(getattr(panel, "COLOURED", True) for panel in _panels(words))
+    coloured = not UNCOLOURED.issuperset(words.panels)
     entries = [*(_stepsizes(scenes) if coloured else ()), *_labelled(axes)]
     title = _legend_title(scenes) if coloured else ""
     notes = _shown(scenes, axes)

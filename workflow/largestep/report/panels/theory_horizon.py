@@ -14,7 +14,6 @@ CAPTION = (
     "under which the loss is monotone. Compare with the grey lines: Corollary 4.2 has 1/T^2 for "
     "large T, Theorem 4.3 no better than 1/T on two given points."
 )
-COLOURED = False  # by stepsize
 _MOST_PROPORTIONS = 2
 
 

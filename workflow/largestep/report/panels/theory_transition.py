@@ -15,8 +15,6 @@ CAPTION = (
     "with the grey line, 1/eta, and beyond with a level one. A catapult may throw the loss down."
 )
 
-COLOURED = False  # by stepsize: that is the abscissa
-
 
 def draw(ax: Axes, scene: curves.Scene) -> None:
     ax.set(xscale="log", yscale="log")
