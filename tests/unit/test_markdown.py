@@ -52,6 +52,17 @@ def test_every_table_is_rectangular():
         assert len(block) > 2 and len({line.count("|") for line in block}) == 1
 
 
+def test_what_verdicts_depend_on_is_a_table():
+    experiments = {"xor": descend.XOR, "wide": {"variant_of": "xor", "model": {"width": 8}}}
+    judged = {"variants": [{"experiment": "wide", "violated": 1}]}
+    claim = CLAIM | judged | {"runs": [{"experiment": "xor", "holds": 1}]}
+    text = markdown.markdown(contents(experiments, claims=[claim]))
+    assert "![Claims against choices](sensitivity.png)" in text
+    assert f"| claim | width |\n|---|---|\n| {CLAIM['id']} | ✗ 1 of 1 |\n" in text
+    assert f"- {CLAIM['id']}, width: wide: holds, then violated" in text
+    assert "Sensitivity" not in markdown.markdown(contents())
+
+
 def test_variants_have_no_part_of_their_own():
     variant = {"variant_of": "xor", "model": {"width": 8}, "figure": {"title": "Wide"}}
     assert "Wide" not in page(xor=descend.XOR, wide=variant)

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import descend
 import numpy as np
@@ -89,6 +90,17 @@ def test_what_the_claims_stage_may_add_is_told():
     told = text(note.pdf(contents(claims=[partly])))
     assert "1 of 1 claim holds, 1 of them where decided" in told
     assert "(3 of 5)" in told and "(wide)" in told
+
+
+@rendered
+def test_what_verdicts_depend_on_has_its_figure():
+    experiments = {"xor": descend.XOR, "wide": {"variant_of": "xor", "model": {"width": 8}}}
+    judged = {"variants": [{"experiment": "wide", "violated": 1}]}
+    claim = CLAIM | judged | {"runs": [{"experiment": "xor", "holds": 1}]}
+    given = replace(contents(experiments, [claim]), sensitivity=drawing())
+    told = text(note.pdf(given))
+    assert "Sensitivity to choices" in told and "1 change it in one at least" in told
+    assert "Sensitivity to choices" not in text(note.pdf(contents()))
 
 
 @rendered

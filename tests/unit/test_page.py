@@ -238,13 +238,16 @@ def test_variants_are_judged_apart_and_say_what_differs():
         {"experiment": "wide", "holds": 2},
     ]
     both = {"experiments": {"xor": "as it is", "small": "small"}, "title": "Side by side"}
-    claim = CLAIM | {"variants": judged, "violated_variants": ["small"]}
+    runs = [{"experiment": "xor", "holds": 1}]
+    claim = CLAIM | {"runs": runs, "variants": judged, "violated_variants": ["small"]}
     found = Page(page.html(contents(experiments, [claim], {"both": both})))
     inside = {link[1:] for link in found.links if not link.startswith("#explore=")}
     assert inside <= set(found.ids)
     assert found.ids.index("figure-both") < found.ids.index("figure-small")
     text = " ".join(found.text.split())
     assert "3 hold, 1 violated; violated on small" in text and "model.scale: 0.1" in text
+    assert "Sensitivity to choices" in text and "1 change it in one at least" in text
+    assert "✗ 1 of 1" in text and "✓ 1 of 1" in text
     assert "Variants" not in Page(page.html(contents())).text
 
 

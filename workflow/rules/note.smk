@@ -3,6 +3,7 @@ rule note:
         runs=f"{graph.results}/metrics/runs.parquet",
         claims=f"{graph.results}/claims.json",
         figures=graph.noted,
+        sensitivity=graph.sensitivity("svg"),
         template="workflow/largestep/report/templates/note.typ",
     output:
         report(
@@ -25,4 +26,5 @@ rule note:
     shell:
         "python -m largestep.stages.note @<(printf '%s\\n' --config {params.config:q})"
         " --runs {input.runs:q} --claims {input.claims:q} --figures {input.figures:q}"
+        " --sensitivity {input.sensitivity:q}"
         " --pdf {output:q} --code {params.code} --log {log:q}"

@@ -8,14 +8,44 @@ from largestep.configuration.mistakes import clip
 
 _PARTS, _UNSAID = {"dataset", "model", "train"}, {"train": {"record"}}
 
+#: Choices by the beginning of their keys. None: not a choice of method, but of effort.
+_CHOICES = {
+    "model.width": "width",
+    "model.scale": "initial scale",
+    "model.initial_weights": "initial weights",
+    "model.activation": "activation",
+    "model": "network",
+    "dataset.preprocessing": "preprocessing",
+    "dataset": "samples",
+    "train.dtype": "precision",
+    "train.seeds": None,
+    "train.steps": None,
+    "train.eta": None,
+    "train.stepsize": None,
+    "train.grid": None,
+    "train": "method",
+}
+
 
 def differences(base: Experiment, variant: Experiment) -> list[str]:
     """The keys of data, model and training in which a variant differs, with its values."""
+    return [f"{key}: {value}" for key, value in _changed(base, variant).items()]
+
+
+def choice(base: Experiment, variant: Experiment) -> str:
+    """What a variant chooses otherwise, in a word or two: width, samples, precision."""
+    found = {
+        next(word for start, word in _CHOICES.items() if key.startswith(start))
+        for key in _changed(base, variant)
+    }
+    return " and ".join(sorted(found - {None})) or "effort"
+
+
+def _changed(base: Experiment, variant: Experiment) -> dict[str, Any]:
     was, now = (
         _leaves(e.model_dump(mode="json", include=_PARTS, exclude=_UNSAID)) for e in (base, variant)
     )
-    changed = {key: value for key, value in now.items() if value not in (None, was.get(key))}
-    return [f"{key}: {value}" for key, value in changed.items()]
+    return {key: value for key, value in now.items() if value not in (None, was.get(key))}
 
 
 def _leaves(part: Any, place: str = "") -> dict[str, Any]:

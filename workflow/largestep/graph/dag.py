@@ -185,6 +185,11 @@ class Graph:
         variants = {name for name, e in self.config.experiments.items() if e.variant_of}
         return [figure for figure in self.figures("svg") if Path(figure).stem not in variants]
 
+    def sensitivity(self, *formats: str) -> list[str]:
+        """The figure of what verdicts depend on; none where there are no variants."""
+        variants = any(each.variant_of for each in self.config.experiments.values())
+        return [f"{self.results}/sensitivity.{f}" for f in formats] if variants else []
+
     @property
     def data(self) -> list[str]:
         return [f"results/data/{key}.safetensors" for key in self.datasets]
@@ -199,7 +204,8 @@ class Graph:
         parts = [part for table in PARTS for part in self.parts(table)]
         claims = [f"{self.results}/claims.{kind}" for kind in ("json", "parquet")]
         reports = [f"{self.results}/report.{kind}" for kind in ("html", "md", "pdf")]
-        ends = [*claims, *self.atlases.tables, *self.figures(*FORMATS), *reports]
+        figures = [*self.figures(*FORMATS), *self.sensitivity(*FORMATS)]
+        ends = [*claims, *self.atlases.tables, *figures, *reports]
         middle = [*parts, *self.snapshots, *self.sharpness, *self.flow, *self.geometry]
         return [*self.data, *self.facts, *middle, *self.metrics, *ends]
 

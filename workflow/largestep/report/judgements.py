@@ -97,9 +97,22 @@ def judged(claims: Sequence[Claim], part: str, name: str) -> dict[str, list[str]
     """
     found: dict[str, list[str]] = {verdict: [] for verdict in ("violated", *VERDICTS)}
     for claim in claims:
-        if runs := next((c for c in claim[part] if c["experiment"] == name), None):
+        if runs := _runs(claim, part, name):
             found[_cell(runs).verdict].append(claim["id"])
     return found
+
+
+def verdict_on(claim: Claim, part: str, name: str) -> str | None:
+    """What an experiment's runs say of a claim, decided ones before others; None where nothing.
+
+    part: as in `judged`.
+    """
+    runs = _runs(claim, part, name)
+    return runs and (_verdict(runs) or "not applicable")
+
+
+def _runs(claim: Claim, part: str, name: str) -> Mapping[str, Any] | None:
+    return next((runs for runs in claim[part] if runs["experiment"] == name), None)
 
 
 def variants(config: Config, claims: Sequence[Claim]) -> dict[str, dict]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from largestep.common.durations import duration
 from largestep.configuration.experiment import Experiment
-from largestep.report import inline_svg, judgements, outcome
+from largestep.report import inline_svg, judgements, outcome, sensitivity
 from largestep.report.contents import Contents
 from largestep.report.numbers import number, share, steps
 from largestep.report.page import axes, setting, template
@@ -52,6 +52,9 @@ def markdown(contents: Contents) -> str:
         claims=contents.claims,
         found={name: judgements.judged(contents.claims, "runs", name) for name in shown},
         headline=judgements.headline(contents.claims),
+        sensitivity=(rows := sensitivity.table(sensitivity.effects(config, contents.claims))),
+        choices=sensitivity.choices(rows),
+        dependence=sensitivity.summary(rows) if rows else "",
         outcomes={
             name: outcome.sentences(e, runs[runs["experiment"] == name])
             for name, e in shown.items()

@@ -15,7 +15,7 @@ import typst
 
 from largestep.configuration.config import Comparison, Config
 from largestep.configuration.experiment import Experiment
-from largestep.report import judgements
+from largestep.report import judgements, sensitivity
 from largestep.report.numbers import number, share, steps
 from largestep.report.page import axes, setting
 
@@ -40,7 +40,8 @@ class Contents:
     """All that the note tells.
 
     figures: an SVG for each experiment that is no variant, comparison and atlas. runs: rows of
-    tables.RUNS. claims: entries of claims.json. machine: names and values.
+    tables.RUNS. claims: entries of claims.json. machine: names and values. sensitivity: the SVG of
+    what verdicts depend on, None without variants.
     """
 
     config: Config
@@ -49,11 +50,14 @@ class Contents:
     claims: Sequence[Mapping[str, Any]]
     machine: Mapping[str, Any]
     commit: str
+    sensitivity: bytes | None = None
 
 
 def pdf(contents: Contents) -> bytes:
     """The note; raises typst.TypstError where a figure is not an SVG that typst can read."""
-    files = {f"{name}.svg": svg for name, svg in contents.figures.items()}
+    files = {f"figures/{name}.svg": svg for name, svg in contents.figures.items()}
+    if contents.sensitivity:
+        files["sensitivity.svg"] = contents.sensitivity
     return typst.compile(
         {"main.typ": TEMPLATE.read_bytes(), **files},
         format="pdf",
@@ -84,6 +88,7 @@ def told(contents: Contents) -> dict[str, Any]:
         "experiments": len(own),
         "variants": len(config.experiments) - len(own),
         "figures": figures,
+        "sensitivity": _sensitivity(contents),
         "claims": [_claim(entry) for entry in contents.claims],
         "headline": judgements.headline(contents.claims),
         "halted": _halted(runs),
@@ -110,6 +115,14 @@ def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
     return rows
 
 
+def _sensitivity(contents: Contents) -> str:
+    """What depends on choices, in a sentence; empty without variants."""
+    if not contents.sensitivity:
+        return ""
+    found = sensitivity.effects(contents.config, contents.claims)
+    return sensitivity.summary(sensitivity.table(found))
+
+
 def _middle(values: pd.Series, written: Callable[[float | None], str]) -> str:
     """The median, and of how many seeds where some lack the quantity."""
     known = values.notna().sum()
@@ -124,7 +137,7 @@ def _of(runs: pd.DataFrame, name: str) -> pd.DataFrame:
 def _figure(name: str, words: Any) -> dict[str, Any]:
     """words: a figure's or a comparison's title and origins."""
     return {
-        "file": f"{name}.svg",
+        "file": f"figures/{name}.svg",
         "title": words.title or name,
         "paper": words.paper,
         "ours": words.ours,

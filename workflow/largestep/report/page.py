@@ -17,6 +17,7 @@ from largestep.report import (
     mathematics,
     outcome,
     run_table,
+    sensitivity,
     stage_graph,
 )
 from largestep.report.contents import Contents
@@ -59,6 +60,9 @@ def html(contents: Contents) -> str:
         bars={claim["id"]: judgements.bar(claim) for claim in claims},
         findings=explorer.packed(judgements.every_finding(contents.findings)),
         variants=judgements.variants(config, claims),
+        sensitivity=(rows := sensitivity.table(sensitivity.effects(config, claims))),
+        choices=sensitivity.choices(rows),
+        dependence=sensitivity.summary(rows) if rows else "",
         table=run_table.columns(contents.runs, names),
         left_out=run_table.left_out(contents.runs),
         warnings=run_table.warnings(contents.runs),
@@ -96,6 +100,8 @@ def template(name: str, autoescape: bool) -> Template:
         "VERDICTS": judgements.VERDICTS,
         "ORIGINS": judgements.ORIGINS,
         "PLURAL": judgements.PLURAL,
+        "EFFECTS": sensitivity.EFFECTS,
+        "MEANINGS": sensitivity.MEANINGS,
         "BOX": stage_graph.BOX,
     }
     return environment.get_template(name)

@@ -31,7 +31,7 @@ _LOGS = (
     (r"(results/[^/]+)/metrics/([^/.]+)\.parquet", r"\1/logs/metrics/\2.log"),
     (r"(results/[^/]+)/figures/([^/.]+)\.[^/]+", r"\1/logs/figure/\2.log"),
     (r"(results/[^/]+)/report\.pdf", r"\1/logs/note.log"),
-    (r"(results/[^/]+)/(claims|report)\.[^/]+", r"\1/logs/\2.log"),
+    (r"(results/[^/]+)/(claims|report|sensitivity)\.[^/]+", r"\1/logs/\2.log"),
 )
 
 
