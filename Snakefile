@@ -16,7 +16,7 @@ from largestep.common.fingerprint import fingerprint
 from largestep.graph import last_words, slurm_queue, termination
 from largestep.graph.dag import load
 
-min_version("9.0")
+min_version("9.27")  # priorities that are functions
 
 try:
     graph = load(config, workflow.configfiles)

@@ -9,6 +9,7 @@ rule atlas:
         f"{graph.results}/benchmarks/atlas/{{atlas}}.tsv"
     wildcard_constraints:
         atlas="[^/.]+",
+    priority: graph.atlases.work
     conda:
         "../../envs/environment.yaml"
     threads: graph.config.threads

@@ -8,6 +8,7 @@ rule dataset:
         "results/data/benchmarks/dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset="[^/]+",
+    priority: 10**9  # before all that waits for it
     localrule: True  # the nodes of a cluster may have no network
     conda:
         "../../envs/environment.yaml"

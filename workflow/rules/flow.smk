@@ -9,6 +9,7 @@ rule flow:
         f"{graph.results}/benchmarks/flow/{{experiment}}/seed={{job}}.tsv"
     wildcard_constraints:
         job="[^/.]+",
+    priority: graph.requests.urgency
     group:
         graph.requests.group
     conda:

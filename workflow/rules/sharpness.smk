@@ -11,6 +11,7 @@ rule sharpness:
         f"{graph.results}/benchmarks/sharpness/{{experiment}}/seed={{job}}.tsv"
     wildcard_constraints:
         job="[^/.]+",
+    priority: graph.requests.urgency
     group:
         graph.requests.group
     conda:

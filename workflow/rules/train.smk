@@ -12,6 +12,7 @@ rule train:
         f"{graph.results}/benchmarks/train/{{experiment}}/seed={{job}}.tsv"
     wildcard_constraints:
         job="[^/.]+",
+    priority: graph.requests.urgency
     group:
         graph.requests.group
     conda:

@@ -56,6 +56,14 @@ class Requests:
         trained = (job for job in jobs if job.rule.name in kinds)
         return {job.jobid: kinds[job.rule.name](job.wildcards) for job in trained}
 
+    def urgency(self, wildcards) -> float:
+        """Long jobs first, or the last of them would keep one core busy and leave the others idle.
+
+        The seconds expected of training the experiment; sharpness and gradient flow, which follow
+        it, are long where that is.
+        """
+        return resources.work(self._shape(wildcards))
+
     def gpus(self, wildcards) -> int:
         return resources.gpus(self._shape(wildcards))
 
