@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import report, scaling
+from benchmarks import curvature, report, scaling
 from benchmarks.reference import descend, product_seconds
 from benchmarks.variants import VARIANTS
 from benchmarks.workloads import Workload, w1, w2, w3, w4, w5
@@ -35,7 +35,12 @@ def main(quick: bool) -> None:
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
-    document = {"machine": machine, "engine": entries, "scaling": scaling.measure(quick)}
+    document = {
+        "machine": machine,
+        "engine": entries,
+        "curvature": curvature.measure(quick),
+        "scaling": scaling.measure(quick),
+    }
     (FOLDER / "engine.json").write_text(json.dumps(document, indent=1) + "\n")
     report.write(document, FOLDER)
     print((FOLDER / "engine.md").read_text())

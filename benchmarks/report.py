@@ -25,7 +25,8 @@ def write(document: dict, folder: Path) -> None:
         for e in entries.itertuples()
     ]
     entries["variant"] = entries["variant"].map(NAMES)
-    (folder / "engine.md").write_text(table(entries, document["machine"]))
+    text = table(entries, document["machine"]) + curvature(document["curvature"])
+    (folder / "engine.md").write_text(text)
     with sns.axes_style("whitegrid"):
         compare(entries, folder / "engine.svg")
         scale(pd.DataFrame(document["scaling"]), folder / "scaling.svg")
@@ -46,6 +47,25 @@ def table(entries: pd.DataFrame, machine: dict) -> str:
         share = "" if pd.isna(rate) else f"{100 * rate:.0f}%"
         usual = f"{e.times_faster_than_usual:.3g}x"
         lines.append(f"| {e.workload} | {e.variant} | {micro} | {usual} | {jax} | {share} |")
+    return "\n".join(lines) + "\n"
+
+
+def curvature(entries: list[dict]) -> str:
+    """The table of W6: times of this engine, and how many times longer the others take."""
+    lines = ["", "| W6, float64 | what | this engine, ms | autograd twice | torch.func | JAX |"]
+    lines.append("|---|---|---|---|---|---|")
+    for workload in dict.fromkeys(entry["workload"] for entry in entries):
+        own = {entry["variant"]: entry for entry in entries if entry["workload"] == workload}
+        for key, what in (
+            ("seconds_per_product", "a product with the Hessian"),
+            ("seconds_per_sharpness", "the sharpness"),
+        ):
+            base = own["engine"][key]
+            others = [
+                f"{own[name][key] / base:.2f}x" if name in own else ""
+                for name in ("usual", "functional", "jax")
+            ]
+            lines.append(f"| {workload} | {what} | {1e3 * base:.3g} | {' | '.join(others)} |")
     return "\n".join(lines) + "\n"
 
 

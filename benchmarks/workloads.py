@@ -1,7 +1,7 @@
 """What is trained: the same numbers for every variant. All data are synthetic, from fixed seeds."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -81,6 +81,17 @@ def w4() -> Workload:
 def w5() -> Workload:
     """W1 in float32."""
     return _cast(w1(name="W5"), "float32")
+
+
+def small_images() -> Workload:
+    """The two-layer net of W2 on 1,000 samples, float64."""
+    return replace(w2(1000, "float64"), name="two-layer, n = 1000, d = 3072")
+
+
+def small_perceptron() -> Workload:
+    """A perceptron 784-64-64-64-1 on 1,000 samples, float64."""
+    found = _perceptron("perceptron, n = 1000, d = 784", n=1000, d=784, width=64, steps=1)
+    return _cast(found, "float64")
 
 
 def _perceptron(name: str, n: int, d: int, width: int, steps: int) -> Workload:

@@ -25,6 +25,14 @@ def test_every_variant_agrees_with_the_reference():
     assert {"W1 engine", "W2 engine", "W1 usual"} <= set(done.stdout.splitlines())
 
 
+def test_every_route_has_the_same_products_and_sharpness():
+    root = Path(__file__).parents[2]
+    code = "from benchmarks import curvature; print(len(curvature.measure(quick=True)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 2 * 3
+
+
 MEMORY = """
 import multiprocessing, numpy
 from benchmarks.scaling import measure_one
