@@ -16,7 +16,7 @@ from largestep.report import colours
 from largestep.report.curve_key import key
 
 _HEIGHT = 800  # pixels of the largest picture that thinning must not change
-_TOLERANCE = 0.04 / _HEIGHT  # of a picture's height
+_TOLERANCE = 0.002 / _HEIGHT  # of a picture's height: a thirtieth of the finest shade
 _MOST_RUNS = 240  # of an experiment
 
 
