@@ -69,15 +69,12 @@ def effects(config: Config, claims: Sequence[Claim]) -> list[Effect]:
 
 
 def table(found: Sequence[Effect]) -> dict[str, dict[str, Cell]]:
-    """By claim and choice; claims in their order, choices by how often they come."""
-    places = Counter(effect.choice for effect in found)
+    """By claim, in their order, and choice."""
     rows: dict[str, dict[str, list[Effect]]] = {}
     for effect in found:
         rows.setdefault(effect.claim, {}).setdefault(effect.choice, []).append(effect)
     return {
-        claim: {
-            choice: _cell(cells[choice]) for choice, _ in places.most_common() if choice in cells
-        }
+        claim: {choice: _cell(effects) for choice, effects in cells.items()}
         for claim, cells in rows.items()
     }
 
