@@ -65,7 +65,7 @@ def test_a_variant_is_filed_under_what_it_chooses_otherwise():
     [
         ("holds", "holds", "same"),
         ("violated", "violated", "same"),
-        ("inconclusive", "inconclusive", "same"),
+        ("inconclusive", "inconclusive", "undecided"),
         ("holds", "violated", "changed"),
         ("violated", "holds", "changed"),
         ("holds", "inconclusive", "undecided"),

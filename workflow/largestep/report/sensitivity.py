@@ -17,7 +17,7 @@ EFFECTS = {
 }
 MEANINGS = {
     "changed": "holds on one of the two, is violated on the other",
-    "undecided": "one of the two decides nothing",
+    "undecided": "one of the two, or both, decide nothing",
     "same": "the same verdict",
     "not applicable": "a hypothesis fails on one of the two",
 }
@@ -37,11 +37,10 @@ class Effect(NamedTuple):
     @property
     def kind(self) -> str:
         pair = {self.before, self.after}
-        if len(pair) == 1:
-            return "same"
-        if "not applicable" in pair:
-            return "not applicable"
-        return "undecided" if "inconclusive" in pair else "changed"
+        for verdict, kind in (("not applicable",) * 2, ("inconclusive", "undecided")):
+            if verdict in pair:
+                return kind
+        return "same" if len(pair) == 1 else "changed"
 
 
 class Cell(NamedTuple):
