@@ -3,7 +3,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from largestep.engine.products import Product, gram, matmul, multiply, onednn, product
+from largestep.engine.products import Product, Shared, gram, matmul, multiply, onednn, product
 
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
@@ -22,8 +22,8 @@ def check(found, a, b):
 def multiplied(rows, matrix):
     """The products of runs that are done together, (R, m, s); each has tensors of its own."""
     outs = [rows.new_empty(1, rows.shape[1], matrix.shape[1]) for _ in rows]
-    products = zip(rows.split(1), outs, strict=True)
-    multiply([Product(each.clone(), matrix, out) for each, out in products])
+    products, shared = zip(rows.split(1), outs, strict=True), Shared(matrix)
+    multiply([Product(each.clone(), shared, out) for each, out in products])
     return torch.cat(outs)
 
 

@@ -40,10 +40,10 @@ class ByWeights(_FirstLayer):
         self.change = torch.zeros_like(weights)
 
     def forward(self) -> Iterator[Product]:
-        yield Product(self.iterate, self.problem.X.T, self.Z)
+        yield Product(self.iterate, self.problem.shared_turned_X, self.Z)
 
     def backward(self) -> Iterator[Product]:
-        yield Product(self.D, self.problem.X, self.change)
+        yield Product(self.D, self.problem.shared_X, self.change)
 
     def descend(self, factor: Tensor) -> None:
         self.iterate.addcmul_(self.change, factor, value=-1)
@@ -88,7 +88,7 @@ class ByGram(_FirstLayer):
 
     def __init__(self, problem: Problem, weights: Tensor):
         super().__init__(problem, weights)
-        multiply([Product(weights, problem.X.T, self.Z)])
+        multiply([Product(weights, problem.shared_turned_X, self.Z)])
         self.Z0, self.squared_norm0 = self.Z.clone(), squares(weights)
         self.iterate, self.change = self.Z, torch.zeros_like(self.Z)
         self.C = torch.zeros_like(self.Z)
@@ -97,7 +97,7 @@ class ByGram(_FirstLayer):
         yield from ()
 
     def backward(self) -> Iterator[Product]:
-        yield Product(self.D, self.problem.gram, self.change)
+        yield Product(self.D, self.problem.shared_gram, self.change)
 
     def descend(self, factor: Tensor) -> None:
         self.Z.addcmul_(self.change, factor, value=-1)

@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from largestep.engine import products
+from largestep.engine.products import Shared, gram
 from largestep.method.activations.activation import Activation
 from largestep.method.losses.loss import Loss
 
@@ -51,9 +51,17 @@ class Problem:
         return self.activation.scalar() is not None and self.loss.scalar() is not None
 
     @cached_property
-    def gram(self) -> Tensor:
+    def shared_X(self) -> Shared:
+        return Shared(self.X)
+
+    @cached_property
+    def shared_turned_X(self) -> Shared:
+        return Shared(self.X.T)
+
+    @cached_property
+    def shared_gram(self) -> Shared:
         """K = X X^T, (n, n)."""
-        return products.gram(self.X)
+        return Shared(gram(self.X))
 
     @cached_property
     def test_gram(self) -> Tensor:

@@ -154,8 +154,8 @@ def gpus(shape: Shape) -> int:
 def memory(shape: Shape, attempt: int = 1) -> int:
     """Megabytes of the host's memory.
 
-    Derived by counting arrays: samples as read, hashed and converted; the Gram matrices where
-    they are used, and what of the first layer a run then has besides; per run the weights (now, at
+    Derived by counting arrays: samples as read, hashed and converted, and both ways as a library
+    packs them for its products; the Gram matrices where they are used, packed too, and what of the first layer a run then has besides; per run the weights (now, at
     first, at half time, gradient, checkpoint and temporaries), those that it keeps (four times: in
     training, in the store, in the job's file, and as its bytes) and its hidden units' outputs,
     before and after a product that runs share, whose temporaries exist for one run at a time on the
@@ -163,8 +163,8 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     sharpness, in float64, each run's eigenvector and the Lanczos vectors of one run at a time.
     """
     rows = shape.n + shape.tests
-    samples = rows * shape.d * (3 * 8 + shape.itemsize)
-    gram = rows * shape.itemsize * (shape.n + 8 * shape.first * shape.runs) if shape.gram else 0
+    samples = rows * shape.d * (3 * 8 + 3 * shape.itemsize)
+    gram = rows * shape.itemsize * (2 * shape.n + 8 * shape.first * shape.runs) if shape.gram else 0
     hidden = [out for out, _ in shape.model.layer_shapes(shape.d)]
     hidden_outputs = shape.itemsize * rows * sum(hidden) * (4 * shape.runs + 6)
     weights = shape.itemsize * (8 + 4 * shape.snapshots) * shape.weights * shape.runs
