@@ -16,6 +16,7 @@ from project import TINY
 from largestep.configuration import reading
 from largestep.configuration.experiment import Experiment, Sharpness
 from largestep.engine import training
+from largestep.engine.hessian import hessian_at
 from largestep.engine.record import Watch
 from largestep.graph import estimate
 from largestep.graph.dag import Graph
@@ -99,6 +100,18 @@ def test_sharpness_is_bounded_by_its_products():
         for products in (50, 50_000)
     )
     assert 0 < few < many
+
+
+def test_sharpness_is_timed_in_the_span_of_the_samples(monkeypatch):
+    found, seen = shape(margin(20, 400, 10)), []
+
+    def noted(problem, layers):
+        seen.append(hessian_at(problem, layers))
+        return seen[-1]
+
+    monkeypatch.setattr(estimate, "hessian_at", noted)
+    estimate.seconds_per_snapshot(found, Sharpness())
+    assert {hessian.size for hessian in seen} == {10 * 20} == {found.condensed.weights}
 
 
 seconds = st.lists(st.floats(0, 1e6), max_size=9)

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from obvious import (
     ACTIVATIONS,
     LEAKY_SOFTPLUS,
@@ -17,9 +19,9 @@ from obvious import (
 
 from largestep.configuration.experiment import Experiment
 from largestep.engine import sharpness
-from largestep.engine.hessian import Layered, hessian_at
+from largestep.engine.hessian import Condensed, Layered, hessian_at
 from largestep.engine.problem import Problem
-from largestep.engine.sharpness import top_eigenvalues
+from largestep.engine.sharpness import top_eigenvalues, with_zeros
 from largestep.graph import resources
 from largestep.method.models import MLP, Gated, TwoLayer
 from largestep.results import sharpness_rows, tables
@@ -214,6 +216,125 @@ def test_table_of_a_job_also_of_one_that_was_killed(tmp_path):
             along(Checkpoint(tmp_path / "part", interval=0), killed)
     assert along(Checkpoint(tmp_path / "part"), killed).equals(found)
     assert heard == [1, 2, 3]
+
+
+#: Fewer samples than coordinates, and networks on them: tiny ones and one beyond the whole matrix.
+FEW, MANY = 6, 30
+CONDENSED = [
+    two_layer(LEAKY_SOFTPLUS, 4),
+    two_layer(LEAKY_SOFTPLUS, 40),
+    mlp(ACTIVATIONS[2], 5, 4),
+    Gated(widths=(4, 3)),
+]
+
+
+def few_samples(model, steps=20):
+    X, y = random_data(FEW, MANY)
+    return X, y, descend(problem(model, X, y), initial(model, X), 1.0, steps)[1]
+
+
+@pytest.mark.parametrize("model", CONDENSED, ids=lambda m: m.label)
+def test_eigenvalues_in_the_span_of_few_samples(model):
+    X, y, layers = few_samples(model)
+    expected = spectrum(model, X, y, layers)
+    hessian, zeros = Condensed.of(problem(model, X, y)).hessian(layers)
+    assert hessian.size + zeros == len(expected)
+    assert zeros == len(layers[0]) * (MANY - FEW)
+    found = with_zeros(np.linalg.eigvalsh(hessian.matrix()), zeros)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * expected[0])
+
+
+@pytest.mark.parametrize("model", CONDENSED, ids=lambda m: m.label)
+def test_the_largest_in_the_span_pass_by_the_zeros(model):
+    X, y, layers = few_samples(model)
+    expected = spectrum(model, X, y, layers)
+    count = int((expected > 1e-10 * expected[0]).sum()) + 2
+    hessian, zeros = Condensed.of(problem(model, X, y)).hessian(layers)
+    if hessian.size > sharpness.WHOLE:
+        count = min(count, 6)
+    found = top_eigenvalues(hessian, count, 1e-12, 10**4, zeros)
+    np.testing.assert_allclose(found, expected[:count], rtol=1e-10, atol=1e-10 * expected[0])
+
+
+@pytest.mark.parametrize("model", CONDENSED, ids=lambda m: m.label)
+def test_another_basis_gives_other_eigenvalues(model):
+    X, y, layers = few_samples(model)
+    condensed = Condensed.of(problem(model, X, y))
+    wrong = condensed._replace(basis=torch.eye(MANY, FEW).double())
+    one, other = (np.linalg.eigvalsh(c.hessian(layers)[0].matrix()) for c in (condensed, wrong))
+    assert abs(one[-1] / other[-1] - 1) > 1e-4
+
+
+def test_dependent_samples_have_a_span_too():
+    model, (X, y) = two_layer(LEAKY_SOFTPLUS, 4), random_data(FEW, MANY)
+    X[3:] = X[0]
+    X[4] = 0
+    layers = initial(model, X)
+    hessian, zeros = Condensed.of(problem(model, X, y)).hessian(layers)
+    expected = spectrum(model, X, y, layers)
+    found = with_zeros(np.linalg.eigvalsh(hessian.matrix()), zeros)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * expected[0])
+
+
+@pytest.mark.parametrize("n", [9, 12])
+def test_as_many_samples_as_coordinates_change_nothing(n):
+    model, (X, y) = two_layer(LEAKY_SOFTPLUS), random_data(n, 9)
+    given = problem(model, X, y)
+    condensed = Condensed.of(given)
+    assert condensed.problem is given
+    layers = initial(model, X)
+    hessian, zeros = condensed.hessian(layers)
+    assert zeros == 0
+    assert torch.equal(hessian.matrix(), hessian_at(given, layers).matrix())
+
+
+def test_infinite_weights_are_infinite_in_the_span():
+    model = CONDENSED[0]
+    X, y, layers = few_samples(model, 0)
+    layers[0][0, 0] = torch.inf
+    hessian, zeros = Condensed.of(problem(model, X, y)).hessian(layers)
+    assert np.isnan(top_eigenvalues(hessian, 3, 1e-3, 50, zeros)).all()
+
+
+def test_a_spent_budget_in_the_span_is_no_zero():
+    X, y, layers = few_samples(CONDENSED[1])
+    hessian, zeros = Condensed.of(problem(CONDENSED[1], X, y)).hessian(layers)
+    assert hessian.size > sharpness.WHOLE
+    assert np.isnan(top_eigenvalues(hessian, 4, 1e-14, 11, zeros)).all()
+
+
+@given(st.lists(st.floats(allow_nan=False), max_size=9), st.integers(0, 9))
+def test_zeros_come_after_what_is_positive_and_before_what_is_negative(values, zeros):
+    values = sorted(values, reverse=True)
+    found = with_zeros(np.array(values), zeros).tolist()
+    positive, negative = [v for v in values if v > 0], [v for v in values if v < 0]
+    between = len(values) - len(positive) - len(negative) + zeros
+    assert found == positive + [0.0] * between + negative
+
+
+def test_table_of_few_samples_is_made_in_their_span(tmp_path, monkeypatch):
+    description = {
+        "dataset": {"source": "margin", "n": FEW, "d": MANY, "gamma": 0.05},
+        "model": {"kind": "two_layer", "width": 4, "activation": LEAKY_SOFTPLUS.model_dump()},
+        "train": {"eta": [1], "seeds": [0], "steps": 9, "record": {"snapshots": 1}},
+        "sharpness": {"top": 16},
+    }
+    experiment = Experiment.model_validate(description)
+    X, y, layers = few_samples(experiment.model)
+    runs = pd.DataFrame([dict.fromkeys(tables.RUNS.names) | {"key": "k", "seed": 0}])
+    snapshots = {"k.steps": np.array([9]), "k.layer0": layers[0].numpy()[None]}
+    sizes = []
+
+    def noted(hessian, *rest):
+        sizes.append(hessian.size)
+        return top_eigenvalues(hessian, *rest)
+
+    monkeypatch.setattr(sharpness_rows, "top_eigenvalues", noted)
+    given = (X.numpy(), y.numpy(), runs, snapshots, torch.device("cpu"), Checkpoint(tmp_path / "c"))
+    found = sharpness_rows.along(experiment, *given)["eigenvalue"]
+    assert sizes == [4 * FEW]
+    expected = spectrum(experiment.model, X, y, layers)[:16]
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * expected[0])
 
 
 def test_what_a_cluster_is_asked_for_counts_the_same_tiny_networks():

@@ -1,6 +1,8 @@
 """Products with the Hessian of the loss, at given weights."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -134,3 +136,33 @@ class Differentiated(Hessian):
 def hessian_at(problem: Problem, layers: list[Tensor]) -> Hessian:
     """The Hessian of the problem's kind of network."""
     return (Layered if problem.gate_slope is None else Differentiated)(problem, layers)
+
+
+class Condensed(NamedTuple):
+    """A problem whose first layer is in coordinates of the samples' span, where n < d.
+
+    With X^T = Q R, the outputs W X^T = (W Q) R know W (m, d) only by W Q (m, n): the Hessian for
+    samples R^T, at W Q and the later layers, has all eigenvalues but m (d - n) zeros.
+
+    problem: X (n, min(n, d)); basis: Q (d, n), its columns orthonormal, or None where n >= d.
+    """
+
+    problem: Problem
+    basis: Tensor | None
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Condensed":
+        n, d = problem.X.shape
+        if n >= d:
+            return cls(problem, None)
+        Q, R = torch.linalg.qr(problem.X.T)
+        return cls(replace(problem, X=R.T.contiguous(), test=None), Q)
+
+    def hessian(self, layers: list[Tensor]) -> tuple[Hessian, int]:
+        """The Hessian at layers (out, in) of the whole problem, in the span's coordinates; and how
+        many eigenvalues of 0 it has beside."""
+        if self.basis is None:
+            return hessian_at(self.problem, layers), 0
+        first, *later = layers
+        inside = first @ self.basis
+        return hessian_at(self.problem, [inside, *later]), first.numel() - inside.numel()

@@ -5,15 +5,19 @@ import torch
 
 from largestep.engine.hessian import Hessian
 
-#: Weights up to which the whole matrix is made: a tiny network's, exact and cheap.
+#: Weights of a Hessian up to which the whole matrix is made: a tiny network's, exact and cheap.
 WHOLE = 128
 
 #: Lanczos vectors kept: a small basis ends early where one eigenvalue stands out, as it does here.
 _BASIS = 8
 
 
-def top_eigenvalues(hessian: Hessian, count: int, tolerance: float, products: int) -> np.ndarray:
+def top_eigenvalues(
+    hessian: Hessian, count: int, tolerance: float, products: int, zeros: int = 0
+) -> np.ndarray:
     """The `count` largest eigenvalues, the largest first, (count,) float64.
+
+    zeros: eigenvalues of 0 that there are beside the Hessian's (`hessian.Condensed`).
 
     Small networks exactly, others by Lanczos (ARPACK): each value lies within `tolerance` times
     itself of an eigenvalue. nan where the weights are not finite, where there are fewer
@@ -26,8 +30,15 @@ def top_eigenvalues(hessian: Hessian, count: int, tolerance: float, products: in
         values = np.linalg.eigvalsh(hessian.matrix().cpu().numpy())[::-1][:count]
     else:
         values = _lanczos(hessian, count, tolerance, products)
+    if len(values):
+        values = with_zeros(values, min(zeros, count))[:count]
     found[: len(values)] = values
     return found
+
+
+def with_zeros(values: np.ndarray, zeros: int) -> np.ndarray:
+    """Values (k,) and as many zeros, descending, (k + zeros,)."""
+    return np.sort(np.append(values, np.zeros(zeros)))[::-1]
 
 
 def _lanczos(hessian: Hessian, count: int, tolerance: float, products: int) -> np.ndarray:

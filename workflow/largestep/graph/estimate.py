@@ -167,8 +167,11 @@ def seconds_per_step(shape: Shape, seconds: float) -> float:
 
 
 def seconds_per_snapshot(shape: Shape, asked: Sharpness) -> float:
-    """Seconds of the sharpness at one snapshot, at most: with all products that it may use."""
-    problem, layers = _problem(shape, torch.float64)
+    """Seconds of the sharpness at one snapshot, at most: with all products that it may use.
+
+    Samples are random in their span already: QR, once a job, would take as long as all timings.
+    """
+    problem, layers = _problem(shape.condensed, torch.float64)
 
     found = hessian_at(problem, layers)
     if found.size <= WHOLE:

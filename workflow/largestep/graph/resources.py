@@ -10,7 +10,7 @@ the memory with real jobs. Those for CUDA are assumptions, deliberately low.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -135,6 +135,11 @@ class Shape:
         return self.model.layer_shapes(self.d)[0][0]
 
     @property
+    def condensed(self) -> "Shape":
+        """The first layer in coordinates of the samples' span (engine/hessian.py)."""
+        return replace(self, d=min(self.n, self.d))
+
+    @property
     def products(self) -> int:
         """Hessian-vector products of one run's step, each as dear as two gradients."""
         wanted = self.policy.products if self.policy.needs_sharpness else 0
@@ -221,15 +226,17 @@ def work(shape: Shape) -> float:
 def sharpness_memory(shape: Shape, attempt: int = 1) -> int:
     """Megabytes of the host's memory for the sharpness of a train job's snapshots.
 
-    Derived by counting arrays: the snapshots as read and hashed; in float64 the samples, Lanczos
-    vectors, and the hidden units' outputs with what two passes backwards keep of them, for a tiny
-    network's whole matrix as often as it has weights.
+    Derived by counting arrays: the snapshots as read and hashed; in float64 the samples, what QR
+    makes of fewer of them than coordinates, Lanczos vectors, and the hidden units' outputs with
+    what two passes backwards keep of them, for a tiny network's whole matrix as often as it has
+    weights.
     """
     kept = 2 * shape.itemsize * shape.snapshots * shape.weights * shape.runs
-    samples = 4 * 8 * (shape.n + shape.tests) * shape.d
+    samples = 8 * shape.d * (4 * (shape.n + shape.tests) + 3 * shape.n * (shape.n < shape.d))
     hidden = shape.n * sum(out for out, _ in shape.model.layer_shapes(shape.d))
-    columns = shape.weights if shape.weights <= WHOLE else 1
-    passes = 8 * (40 * shape.weights + hidden * (30 + 10 * columns))
+    weights = shape.condensed.weights
+    columns = weights if weights <= WHOLE else 1
+    passes = 8 * (40 * weights + hidden * (30 + 10 * columns))
     base = BASE_CUDA_BYTES if shape.cuda else BASE_BYTES
     return math.ceil(attempt * MEMORY_MARGIN * (base + kept + samples + passes) / MB)
 

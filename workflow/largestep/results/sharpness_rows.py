@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from largestep.configuration.experiment import Experiment
-from largestep.engine.hessian import hessian_at
+from largestep.engine.hessian import Condensed
 from largestep.engine.problem import Problem
 from largestep.engine.sharpness import top_eigenvalues
 from largestep.results.checkpoint import Checkpoint
@@ -31,7 +31,7 @@ def along(
     """
     asked = experiment.sharpness
     inputs, labels = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in (X, y))
-    problem = Problem.of(experiment.model, experiment.train.loss, inputs, labels)
+    condensed = Condensed.of(Problem.of(experiment.model, experiment.train.loss, inputs, labels))
     depth = len(experiment.model.layer_shapes(X.shape[1]))
     places = [
         (run, place, step)
@@ -42,9 +42,8 @@ def along(
     for run, place, _ in places[len(found) :]:
         layers = [snapshots[f"{run['key']}.layer{k}"][place] for k in range(depth)]
         at = [torch.as_tensor(layer).to(inputs) for layer in layers]
-        found.append(
-            top_eigenvalues(hessian_at(problem, at), asked.top, asked.tolerance, asked.products)
-        )
+        hessian, zeros = condensed.hessian(at)
+        found.append(top_eigenvalues(hessian, asked.top, asked.tolerance, asked.products, zeros))
         checkpoint.offer(lambda: {"eigenvalues": np.array(found)})
         progress(len(found))
     return pd.DataFrame(
