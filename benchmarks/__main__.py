@@ -14,6 +14,7 @@ from benchmarks import curvature, report, scaling
 from benchmarks.reference import descend, product_seconds
 from benchmarks.variants import VARIANTS
 from benchmarks.workloads import Workload, w1, w2, w3, w4, w5
+from largestep.engine.device import keep_freed_memory
 
 FOLDER = Path("results/benchmarks")
 CHECKED_STEPS = 20
@@ -27,6 +28,7 @@ def workloads(quick: bool) -> list[Workload]:
 
 def main(quick: bool) -> None:
     torch.set_num_threads(1)
+    keep_freed_memory()
     FOLDER.mkdir(parents=True, exist_ok=True)
     entries = [entry for each in workloads(quick) for entry in compare(each, quick)]
     machine = {

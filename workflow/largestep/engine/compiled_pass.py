@@ -32,9 +32,9 @@ def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor
 
     def differentiate(Z: Tensor, D: Tensor, f: Tensor, scalars: Tensor) -> None:
         """D = dL/dZ at Z, both (R, m, n); f (R, n); loss, margin and slope in scalars (5, R)."""
-        arrays = zip(Z.flatten(1).numpy(), D.flatten(1).numpy(), f.numpy(), strict=True)
-        for r, (z, d, outputs) in enumerate(arrays):
-            run(*network, z, d, outputs, scalars[:, r : r + 1].numpy())
+        arrays, found = (Z.numpy(), D.numpy(), f.numpy()), scalars.numpy()
+        for r, (z, d, outputs) in enumerate(zip(*arrays, strict=True)):
+            run(*network, z.reshape(-1), d.reshape(-1), outputs, found[:, r : r + 1])
 
     return differentiate
 

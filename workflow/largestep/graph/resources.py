@@ -160,12 +160,13 @@ def memory(shape: Shape, attempt: int = 1) -> int:
     """Megabytes of the host's memory.
 
     Derived by counting arrays: samples as read, hashed and converted, and both ways as a library
-    packs them for its products; the Gram matrices where they are used, packed too, and what of the first layer a run then has besides; per run the weights (now, at
-    first, at half time, gradient, checkpoint and temporaries), those that it keeps (four times: in
-    training, in the store, in the job's file, and as its bytes) and its hidden units' outputs,
-    before and after a product that runs share, whose temporaries exist for one run at a time on the
-    CPU and for all at once on CUDA, on the device; the tables; for a policy that needs the
-    sharpness, in float64, each run's eigenvector and the Lanczos vectors of one run at a time.
+    packs them for its products; the Gram matrices where they are used, packed too, and what of the
+    first layer a run then has besides; per run the weights (now, at first, at half time, gradient,
+    checkpoint and temporaries), those that it keeps (four times: in training, in the store, in the
+    job's file, and as its bytes) and its hidden units' outputs, before and after a product that
+    runs share, whose temporaries exist for one run at a time on the CPU and for all at once on
+    CUDA, on the device; the tables; for a policy that needs the sharpness, in float64, each run's
+    eigenvector and the Lanczos vectors of one run at a time.
     """
     rows = shape.n + shape.tests
     samples = rows * shape.d * (3 * 8 + 3 * shape.itemsize)

@@ -12,7 +12,7 @@ from largestep.common import array_file
 from largestep.common.files import replacing
 from largestep.configuration.experiment import Experiment
 from largestep.data import samples
-from largestep.engine.device import choose_device
+from largestep.engine.device import choose_device, keep_freed_memory
 from largestep.graph import gpu_sharing
 from largestep.results import run_rows, tables
 from largestep.results.store import Store
@@ -24,6 +24,7 @@ from largestep.stages.progress import Progress
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     if arguments.device != "cpu":
         gpu_sharing.take_one()
     experiment = Experiment.model_validate_json(arguments.spec)
