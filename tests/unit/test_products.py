@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from largestep.engine.first_layer import inner
 from largestep.engine.products import Product, Shared, gram, matmul, multiply, onednn, product
 
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -112,3 +115,23 @@ def test_matmul_is_the_product_whatever_the_sizes():
     assert torch.equal(matmul(a, b), expected)
     assert torch.allclose(matmul(a, b[:, :2]), expected[:, :2])
     assert torch.allclose(matmul(a, b.expand(3, -1, -1)), expected.expand(3, -1, -1))
+
+
+@dtypes
+@given(runs=st.integers(1, 3), rows=st.integers(1, 5), columns=st.integers(1, 70))
+def test_inner_products_are_those_of_float64(runs, rows, columns, dtype):
+    a, b = (random(k, runs, rows, columns, dtype=dtype)[0] for k in (1, 2))
+    expected = (a.double() * b.double()).sum((1, 2))
+    assert torch.allclose(inner(a, b), expected, rtol=0, atol=1e-13 * rows * columns)
+    # A view of a larger array is one like any other.
+    assert torch.equal(inner(a.mT, b.mT), inner(a.mT.contiguous(), b.mT.contiguous()))
+
+
+@dtypes
+def test_an_inner_product_does_not_depend_on_its_neighbours(dtype):
+    a, b = random(7, 40, 33, dtype=dtype), random(7, 33, 40, dtype=dtype).mT
+    together = inner(a, b)
+    a[2] = torch.nan
+    assert together[2].isfinite() and inner(a, b)[2].isnan()
+    assert torch.equal(inner(a, b)[3:], together[3:])
+    assert torch.equal(inner(a[5:6].clone(), b[5:6].clone())[0], together[5])
