@@ -86,6 +86,11 @@ def test_a_step_takes_about_as_long_as_in_training(content):
     assert measured / 20 < estimated < 10 * measured
 
 
+def test_no_gram_matrix_is_made_for_a_timing(monkeypatch):
+    monkeypatch.setattr("largestep.engine.problem.gram", lambda X: pytest.fail("a Gram matrix"))
+    assert seconds_per_step(shape(margin(500, 400, 10)), 0.01) > 0
+
+
 def test_large_problems_take_one_run_for_all():
     large = shape(margin(2000, 1001, 10, eta=[1, 2, 3, 4]))
     both = (replace(large, runs=1), large)
