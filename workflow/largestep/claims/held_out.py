@@ -36,7 +36,7 @@ def perceptrons_compared(experiment: Experiment) -> bool:
     needs=(papers_method,),
 )
 def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
-    pairs = [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
+    pairs = extremes(study)
     gaps = [gap for pair in pairs if (gap := _accuracy_gap(*pair)) is not None]
     lost = study.lost_above([large for _, large in pairs])
     if gaps:
@@ -64,7 +64,7 @@ def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
     needs=(papers_method,),
 )
 def two_layer_test_accuracy(study: Study) -> Iterator[Finding]:
-    pairs = [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
+    pairs = extremes(study)
     lost = study.lost_above([large for _, large in pairs])
     gaps = [last_gap(*pair) for pair in pairs if settled(pair[1]) is not None]
     if gaps:
@@ -72,6 +72,11 @@ def two_layer_test_accuracy(study: Study) -> Iterator[Finding]:
     else:
         note = "the stable phase of the largest stepsize has not begun"
         yield undecided(lost or note, "more steps")
+
+
+def extremes(study: Study) -> list[tuple[Run, Run]]:
+    """The runs with the smallest and the largest stepsize, of every seed that has both."""
+    return [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
 
 
 def ahead(gaps: list[float], lost: str = "") -> Finding:

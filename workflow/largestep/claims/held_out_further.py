@@ -7,7 +7,7 @@ import numpy as np
 
 from largestep.claims.claim import claim, papers_method
 from largestep.claims.evidence import Run, Study
-from largestep.claims.held_out import ahead, last_gap, perceptrons_compared
+from largestep.claims.held_out import ahead, extremes, last_gap, perceptrons_compared
 from largestep.claims.verdicts import Finding, undecided
 
 
@@ -25,7 +25,7 @@ from largestep.claims.verdicts import Finding, undecided
     needs=(papers_method,),
 )
 def at_equal_loss(study: Study) -> Iterator[Finding]:
-    pairs = [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
+    pairs = extremes(study)
     gaps = [gap for pair in pairs if (gap := _gap_at_equal_loss(*pair)) is not None]
     lost = study.lost_above([large for _, large in pairs])
     if gaps:
@@ -48,7 +48,7 @@ def at_equal_loss(study: Study) -> Iterator[Finding]:
     needs=(papers_method,),
 )
 def in_the_end(study: Study) -> Iterator[Finding]:
-    pairs = [(runs[0], runs[-1]) for runs in study.seeds if len(runs) > 1]
+    pairs = extremes(study)
     fitted = [pair for pair in pairs if all(run.facts["separation_step"] for run in pair)]
     lost = study.lost_above([large for _, large in pairs])
     if fitted:
