@@ -16,6 +16,7 @@ from largestep.report import (
     judgements,
     mathematics,
     outcome,
+    packing,
     run_table,
     sensitivity,
     stage_graph,
@@ -36,6 +37,8 @@ def html(contents: Contents) -> str:
     own = [name for name in names if not config.experiments[name].variant_of]
     main = next((name for name in own if not config.experiments[name].figure.stand_in), own[0])
     stages = stage_graph.stages(contents.times)
+    figures = {name: figure(name, contents) for name in contents.figures}
+    variants = judgements.variants(config, claims)
     return template("report.html", autoescape=True).render(
         contents=contents,
         claims=claims,
@@ -43,7 +46,12 @@ def html(contents: Contents) -> str:
         own=own,
         others={**config.comparisons, **config.atlases},
         experiments=config.experiments,
-        figures={name: figure(name, contents) for name in contents.figures},
+        figures=figures,
+        plates={
+            name: packing.packed([panel.markup for panel in figures[name]])
+            for name in variants
+            if figures[name]
+        },
         shown={name: inline_svg.shown(image.svg) for name, image in contents.figures.items()},
         words={name: config.figure(name) for name in contents.figures},
         key=inline_svg.panels(contents.figures[main].svg, "key"),
@@ -58,8 +66,8 @@ def html(contents: Contents) -> str:
         undecided=[c for c in claims if c["verdict"] in ("violated", "inconclusive")],
         cells={claim["id"]: judgements.cells(claim, own) for claim in claims},
         bars={claim["id"]: judgements.bar(claim) for claim in claims},
-        findings=explorer.packed(judgements.every_finding(contents.findings)),
-        variants=judgements.variants(config, claims),
+        findings=packing.packed(judgements.every_finding(contents.findings)),
+        variants=variants,
         sensitivity=(rows := sensitivity.table(sensitivity.effects(config, claims))),
         choices=sensitivity.choices(rows),
         dependence=sensitivity.summary(rows) if rows else "",
@@ -156,5 +164,5 @@ def curves(contents: Contents, names: Sequence[str], runs: Mapping) -> dict[str,
         experiment, shown = contents.config.experiments[name], (rows[name], runs[name])
         if experiment.train.methods:
             shown = best_of_each(experiment, *shown)
-        found[name] = explorer.packed(explorer.data(experiment, *shown, among[name]))
+        found[name] = packing.curves(explorer.data(experiment, *shown, among[name]))
     return found

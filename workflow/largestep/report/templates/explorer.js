@@ -9,7 +9,7 @@
 
   async function load(name) {
     const packed = [...document.querySelectorAll("script[data-curves]")];
-    loaded[name] ??= unpack(packed.find((each) => each.dataset.curves === name));
+    loaded[name] ??= unpackCurves(packed.find((each) => each.dataset.curves === name));
     return loaded[name];
   }
 
