@@ -107,6 +107,31 @@ def test_the_explorer_reacts_and_its_link_restores_the_choice(browser):
     assert explored(browser)["experiment"] == "points"
 
 
+def test_without_a_run_or_a_mark_the_explorer_stays_silent(browser):
+    browser.open("#explore=experiment=folded")  # its loss is monotone, and it is not yet stable
+    browser.messages()
+    changes(browser, lambda: browser.set("[name=logy]", False))
+    browser("document.querySelector('[data-choose=none]').click()")
+    browser.until(lambda: browser.text("#explorer-note").startswith("0 runs"))
+    assert browser("return document.querySelectorAll('#explorer-view *').length") == 0
+    browser("document.querySelector('[data-choose=all]').click()")
+    browser.until(lambda: browser("return !!document.querySelector('#explorer-view canvas')"))
+    browser.until(lambda: browser.text("#explorer-note").startswith("2 runs"))
+    assert browser.messages() == []
+
+
+def test_the_legend_has_no_row_of_its_own(browser):
+    browser.open()
+    boxes = (
+        "return [...document.querySelectorAll('#figure-' + arguments[0] + ' .panels > *')]"
+        ".map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])"
+    )
+    for name in ("xor", "points"):
+        *panels, legend = browser(boxes, name)
+        assert len(panels) == 3 and len({top for _, top, _, _ in panels}) == 1
+        assert legend[1] == panels[0][1] and legend[0] >= panels[-1][2]
+
+
 def test_pointing_at_a_curve_shows_its_values(browser):
     from selenium.webdriver import ActionChains
 

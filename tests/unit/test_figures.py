@@ -3,6 +3,7 @@ import math
 import subprocess
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from importlib import import_module
 
 import descend
@@ -342,6 +343,26 @@ def test_nothing_is_cut_off_and_legends_cover_no_panel(figure_of_several):
             assert whole.contains(*box.min) and whole.contains(*box.max)
         for first, second in itertools.combinations([*panels, *legends, *titles], 2):
             assert not first.padded(-2).overlaps(second.padded(-2))
+
+
+def test_the_legend_stands_in_a_place_that_the_panels_leave_free():
+    panels = ["loss", "scaled_loss", "normalized_margin", "neuron_margins", "theory_norm"]
+
+    def drawn(names):
+        given = scene(descend.FIVE_POINTS | {"figure": {"panels": names}})
+        runs = given.runs.astype({"stable_phase_step": float})
+        return figures.draw(replace(given, runs=runs)).figure
+
+    with style.theme():
+        five, six = drawn(panels), drawn([*panels, "theory_direction"])
+        five.draw_without_rendering()
+        (legend,) = five.legends
+        box, free = legend.get_window_extent(), five.axes[-1]
+        others = [ax.get_tightbbox() for ax in five.axes[:5]]
+    assert five.get_figwidth() < six.get_figwidth() - 0.5
+    assert free.bbox.x0 - 2 <= box.x0 and box.y0 >= free.bbox.y0 - 2
+    assert not any(box.padded(-1).overlaps(panel.padded(-1)) for panel in others)
+    assert five.bbox.contains(*box.max)
 
 
 def test_legend_names_the_largest_first_and_what_became_of_runs(figure_of_several):
