@@ -161,12 +161,28 @@ def test_page_stands_alone_and_its_links_lead_somewhere():
 
 
 def test_the_papers_figures_come_by_number_and_others_as_configured():
-    titles = {"b": "Theorem", "a": "Figure 2 d-f", "d": "Figure 10", "c": "Figure 2 a-c"}
+    titles = {"b": "Theorem", "a": "Figures 2 d-f", "d": "Figure 10", "c": "Figure 2 a-c"}
     given = {name: descend.XOR | {"figure": {"title": title}} for name, title in titles.items()} | {
         "e": descend.XOR
     }
     config = reading.parse({"name": "x", "experiments": given}, "test")
     assert page.in_order(config) == ["c", "a", "d", "b", "e"]
+
+
+def test_entries_of_the_contents_tell_figures_apart():
+    long = ("Figures 2 d-f and 3: images", "Figures 2 d-f and 3: more", "Figure 2 d-f: few images")
+    short = {"Figure 1: a network": "Figure 1", "Figure 2 a-c: XOR": "Figure 2 a-c"}
+    plain = ("Figure 1 with one choice changed", "Figure 2 d-f with one choice changed", "loss")
+    titles = [*long, *short, *plain, "Poster: a", "Poster: b", "Corollary 4.2: c"]
+    found = page.entries(dict(zip(titles, titles, strict=True)))
+    assert found == {title: title for title in titles} | short | {
+        "Corollary 4.2: c": "Corollary 4.2"
+    }
+    file = Path(__file__).parents[2] / "config/paper.yaml"
+    config = reading.parse(reading.read_yaml(file), "paper")
+    names = [*config.experiments, *config.comparisons]
+    told = page.entries({name: config.figure(name).title for name in names})
+    assert len(set(told.values())) == len(told)
 
 
 def test_what_the_paper_says_what_we_chose_and_stand_ins_are_told():

@@ -1,6 +1,7 @@
 """One self-contained page about a finished run: frames and dicts in, HTML out."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import yaml
@@ -36,6 +37,7 @@ def html(contents: Contents) -> str:
     runs = dict(list(contents.runs.groupby("experiment", sort=False)))
     own = [name for name in names if not config.experiments[name].variant_of]
     main = next((name for name in own if not config.experiments[name].figure.stand_in), own[0])
+    others = {**config.comparisons, **config.atlases}
     stages = stage_graph.stages(contents.times)
     figures = {name: figure(name, contents) for name in contents.figures}
     variants = judgements.variants(config, claims)
@@ -44,7 +46,7 @@ def html(contents: Contents) -> str:
         claims=claims,
         names=names,
         own=own,
-        others={**config.comparisons, **config.atlases},
+        others=others,
         experiments=config.experiments,
         figures=figures,
         plates={
@@ -52,6 +54,7 @@ def html(contents: Contents) -> str:
             for name in variants
             if figures[name]
         },
+        entries=entries({name: config.figure(name).title or name for name in (*own, *others)}),
         shown={name: inline_svg.shown(image.svg) for name, image in contents.figures.items()},
         words={name: config.figure(name) for name in contents.figures},
         key=inline_svg.panels(contents.figures[main].svg, "key"),
@@ -121,8 +124,20 @@ def in_order(config: Config) -> list[str]:
 
 
 def _place(words: Specification) -> tuple[int, str]:
-    found = re.match(r"Figure (\d+)(.*)", words.title)
+    found = re.match(r"Figures? (\d+)(.*)", words.title)
     return (int(found[1]), found[2]) if found else (10**6, "")
+
+
+def entries(titles: Mapping[str, str]) -> dict[str, str]:
+    """Of each figure an entry for the contents: what its title says before a colon, if that tells
+    it from the others, which the same part of the paper's figures does not."""
+    heads = {name: title.partition(":")[0] for name, title in titles.items()}
+    parts = {
+        name: found[1] if (found := re.match(r"Figures? (\d+( \w-\w)?)", head)) else head
+        for name, head in heads.items()
+    }
+    alike = Counter(part for name, part in parts.items() if heads[name] != titles[name])
+    return {name: heads[name] if alike[parts[name]] < 2 else titles[name] for name in titles}
 
 
 def figure(name: str, contents: Contents) -> list[inline_svg.Panel]:
