@@ -19,7 +19,7 @@ from largestep.configuration.experiment import Experiment
 from largestep.report import judgements, sensitivity
 from largestep.report.mathematics import typst as parts
 from largestep.report.numbers import number, share, steps
-from largestep.report.page import axes, setting
+from largestep.report.page import axes, in_order, setting
 
 TEMPLATE = Path(__file__).parent / "templates" / "note.typ"
 
@@ -74,7 +74,8 @@ def told(contents: Contents) -> dict[str, Any]:
     Running text comes in parts, plain ones and formulas (`mathematics.typst`).
     """
     config, runs = contents.config, contents.runs
-    own = {name: e for name, e in config.experiments.items() if not e.variant_of}
+    every = {name: config.experiments[name] for name in in_order(config)}
+    own = {name: e for name, e in every.items() if not e.variant_of}
     figures = [
         _figure(name, e.figure) | {"setting": setting(e), "table": table(e, _of(runs, name))}
         for name, e in own.items()

@@ -55,6 +55,8 @@ def _part(kind: str, text: str, pieces: Callable[[str], Iterable[_Piece]]) -> st
             return _NAMES.get(letters, letters) + text[len(letters) :]
         case "text" if text in _NAMES:
             return _NAMES[text]
+        case "text":
+            return f'thin "{text}"'
         case "script":
             return f"{text[0]}({formula(text[1:].strip('{}()'), pieces)})"
         case "operator":
