@@ -480,6 +480,7 @@ def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
     shown = [ax for ax in drawn.axes if ax.axison]
     titles = [f"({letter(k)}) {name}" for k, name in enumerate([*names.values()] * 2)]
     assert [ax.get_title(loc="left") for ax in shown] == titles
+    assert all(ax.get_xlabel() and ax.get_ylabel() for ax in shown), "the page shows each apart"
     for row, quantity in ((shown[:3], "loss"), (shown[3:], "normalized_margin")):
         assert len({ax.get_ylim() for ax in row}) == 1
         for ax, own in zip(row, scenes, strict=True):
