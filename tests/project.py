@@ -4,6 +4,7 @@ import contextlib
 import copy
 import functools
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -107,7 +108,8 @@ class Project:
 
     def configure(self) -> None:
         """Write `content` as the configuration."""
-        (self.root / "tiny.yaml").write_text(yaml.safe_dump(self.content, sort_keys=False))
+        apart = json.loads(json.dumps(self.content))  # YAML would give shared parts anchors
+        (self.root / "tiny.yaml").write_text(yaml.safe_dump(apart, sort_keys=False))
 
     def configure_demo(self) -> None:
         """Write config/demo.yaml as the configuration, for the CPU whatever this machine has."""

@@ -29,6 +29,7 @@ EXPERIMENTS = {
             "paper": f"falls like 1/(eta t), ||w|| grows {HOSTILE}",
         },
     },
+    "folded": {"variant_of": "xor", "train": {"eta": [2]}, "figure": {"title": "XOR, one run"}},
     "points": descend.FIVE_POINTS
     | {"figure": descend.FIVE_POINTS["figure"] | {"title": f"Figure 4 {HOSTILE}"}},
 }
@@ -79,7 +80,10 @@ def finding(claim: dict) -> dict:
 def contents() -> tuple[Contents, dict[str, Scene]]:
     config = reading.parse({"name": "small", "experiments": EXPERIMENTS}, "test")
     claims = [claim(verdict, place) for place, verdict in enumerate(VERDICTS)]
-    scenes = {n: Scene(*descend.trained(e.model_dump(), n)) for n, e in config.experiments.items()}
+    scenes = {
+        name: Scene(*descend.trained(experiment.model_dump(exclude={"variant_of"}), name))
+        for name, experiment in config.experiments.items()
+    }
     given = Contents(
         config=config,
         figures={},

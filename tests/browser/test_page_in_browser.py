@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 from PIL import Image
+from unit import unpacked
 
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 
@@ -67,7 +68,7 @@ def test_nothing_is_cut_off_and_figures_have_size(browser, width):
         "return [...document.querySelectorAll('.panel')].map(e => e.getBoundingClientRect())"
         ".map(r => [r.left, r.right, r.width, r.height])"
     )
-    assert len(sizes) == 7
+    assert len(sizes) == 10
     for left, right, across, high in sizes:
         assert left >= 0 and right <= width
         assert across >= 200 and high >= 150
@@ -104,6 +105,31 @@ def test_the_explorer_reacts_and_its_link_restores_the_choice(browser):
     assert browser.text("#explorer-note").startswith("2 runs")
     changes(browser, lambda: browser.set("[name=experiment]", "points"))
     assert explored(browser)["experiment"] == "points"
+
+
+def test_without_a_run_or_a_mark_the_explorer_stays_silent(browser):
+    browser.open("#explore=experiment=folded")  # its loss is monotone, and it is not yet stable
+    browser.messages()
+    changes(browser, lambda: browser.set("[name=logy]", False))
+    browser("document.querySelector('[data-choose=none]').click()")
+    browser.until(lambda: browser.text("#explorer-note").startswith("0 runs"))
+    assert browser("return document.querySelectorAll('#explorer-view *').length") == 0
+    browser("document.querySelector('[data-choose=all]').click()")
+    browser.until(lambda: browser("return !!document.querySelector('#explorer-view canvas')"))
+    browser.until(lambda: browser.text("#explorer-note").startswith("2 runs"))
+    assert browser.messages() == []
+
+
+def test_the_legend_has_no_row_of_its_own(browser):
+    browser.open()
+    boxes = (
+        "return [...document.querySelectorAll('#figure-' + arguments[0] + ' .panels > *')]"
+        ".map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])"
+    )
+    for name in ("xor", "points"):
+        *panels, legend = browser(boxes, name)
+        assert len(panels) == 3 and len({top for _, top, _, _ in panels}) == 1
+        assert legend[1] == panels[0][1] and legend[0] >= panels[-1][2]
 
 
 def test_pointing_at_a_curve_shows_its_values(browser):
@@ -165,11 +191,11 @@ def test_runs_are_sorted_and_filtered(browser):
     loss = names.index("loss")
     click = "document.querySelectorAll('#runs-table th button')[arguments[0]].click()"
     browser(click, loss)
-    assert column(loss) == sorted(column(loss)) and len(column(loss)) == 7
+    assert column(loss) == sorted(column(loss)) and len(column(loss)) == 9
     browser(click, loss)
     assert column(loss) == sorted(column(loss), reverse=True)
     browser.set("#runs-filter [name=experiment]", "points")
-    assert len(column(loss)) == 1 and browser.text("#runs-count") == "1 of 7 runs"
+    assert len(column(loss)) == 1 and browser.text("#runs-count") == "1 of 9 runs"
     browser.set("#runs-filter [name=experiment]", "")
     browser.set("#runs-filter [name=text]", "no such text")
     assert column(loss) == []
@@ -204,9 +230,46 @@ def test_the_keyboard_reaches_everything(browser):
     assert browser(first) == "skip"
 
 
+def test_a_folded_figure_is_drawn_when_its_fold_opens(browser):
+    browser.open()
+    drawn = "return document.querySelectorAll('#figure-folded .panel path').length"
+    assert browser(drawn) == 0
+    browser("document.getElementById('variants-figures').open = true")
+    browser.until(lambda: browser(drawn) > 20)
+    lines = "return document.querySelectorAll('#figure-xor .panel path').length"
+    assert browser(lines) > browser(drawn), "it has three stepsizes, not one"
+    ids = "return [...document.querySelectorAll('[id]')].map(e => e.id)"
+    assert len(browser(ids)) == len(set(browser(ids)))
+
+
+def test_curves_are_read_as_they_were_written(browser):
+    browser.open()
+    script = (
+        "const done = arguments[0], all = [...document.querySelectorAll('[data-curves]')];"
+        "Promise.all(all.map(unpackCurves)).then(done)"
+    )
+    texts = "return [...document.querySelectorAll('[data-curves]')].map(e => e.textContent)"
+    read = browser.driver.execute_async_script(script)
+    assert len(read) == 3
+    for data, text in zip(read, browser(texts), strict=True):
+        expected = unpacked.curves(text)
+        for run, own in zip(data["runs"], expected["runs"], strict=True):
+            assert run["columns"].keys() == own["columns"].keys()
+            for name, column in run["columns"].items():
+                np.testing.assert_allclose(
+                    np.array(column, float), np.array(own["columns"][name], float), rtol=1e-12
+                )
+
+
 def test_printed_pages_have_everything_open(browser):
     browser.open()
+    folded = "return document.querySelectorAll('details:not([open])').length"
+    browser("addEventListener('beforeprint', () => { window.printing = true; })")
+    pages = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
+    assert pages.startswith(b"%PDF") and browser("return window.printing")
+    assert browser("return document.querySelectorAll('#figure-folded .panel path').length") > 20
+    assert browser(folded) > 0, "closed again"
     browser("dispatchEvent(new Event('beforeprint'))")
-    assert browser("return document.querySelectorAll('details:not([open])').length") == 0
+    assert browser(folded) == 0
     browser("dispatchEvent(new Event('afterprint'))")
     assert browser("return document.querySelectorAll('details.claim[open]').length") == 0

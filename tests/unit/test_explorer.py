@@ -1,27 +1,22 @@
-import base64
-import gzip
 import io
-import json
 
 import descend
 import numpy as np
 import pandas as pd
 import pytest
+import unpacked
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from largestep.report import explorer
-
-
-def unpacked(text: str):
-    return json.loads(gzip.decompress(base64.b64decode(text)))
+from largestep.report import explorer, packing
 
 
 def explored(description=descend.XOR, change=lambda frame: frame, **halted) -> dict:
     experiment, rows, runs, _ = descend.trained(description, **halted)
     among = list(experiment.grid[1])
-    return unpacked(explorer.packed(explorer.data(experiment, change(rows), change(runs), among)))
+    data = explorer.data(experiment, change(rows), change(runs), among)
+    return unpacked.curves(packing.curves(data))
 
 
 def test_every_run_is_there_with_its_values_and_marks():
@@ -117,14 +112,22 @@ def picture(rows: pd.DataFrame, quantity: str, scales: tuple[str, str]) -> np.nd
     return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
+def through_the_page(rows: pd.DataFrame) -> pd.DataFrame:
+    columns = {name: rows[name].tolist() for name in ("step", "loss")}
+    (run,) = unpacked.curves(packing.curves({"runs": [{"columns": columns}]}))["runs"]
+    return pd.DataFrame(run["columns"])
+
+
 @pytest.mark.parametrize("scales", [("log", "log"), ("linear", "log"), ("linear", "linear")])
-def test_thinning_changes_no_pixel(scales):
+def test_neither_thinning_nor_packing_changes_a_pixel(scales):
     _, rows, _, _ = descend.trained(descend.XOR)
     rows = rows[rows["stepsize"] == 120]
     late = rows["step"] > 100
     rows.loc[late, "loss"] = rows.loc[late, "loss"].iloc[0]  # something to leave out
     stays = explorer.kept(rows, ["loss"])
     assert stays.sum() < len(rows) - 10
-    whole, thinned = (picture(each, "loss", scales) for each in (rows, rows[stays]))
+    whole, thinned = (
+        picture(each, "loss", scales) for each in (rows, through_the_page(rows[stays]))
+    )
     assert whole.shape == thinned.shape and np.ptp(whole) > 100
     assert np.array_equal(whole, thinned)

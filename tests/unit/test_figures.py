@@ -3,6 +3,7 @@ import math
 import subprocess
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from importlib import import_module
 
 import descend
@@ -344,6 +345,26 @@ def test_nothing_is_cut_off_and_legends_cover_no_panel(figure_of_several):
             assert not first.padded(-2).overlaps(second.padded(-2))
 
 
+def test_the_legend_stands_in_a_place_that_the_panels_leave_free():
+    panels = ["loss", "scaled_loss", "normalized_margin", "neuron_margins", "theory_norm"]
+
+    def drawn(names):
+        given = scene(descend.FIVE_POINTS | {"figure": {"panels": names}})
+        runs = given.runs.astype({"stable_phase_step": float})
+        return figures.draw(replace(given, runs=runs)).figure
+
+    with style.theme():
+        five, six = drawn(panels), drawn([*panels, "theory_direction"])
+        five.draw_without_rendering()
+        (legend,) = five.legends
+        box, free = legend.get_window_extent(), five.axes[-1]
+        others = [ax.get_tightbbox() for ax in five.axes[:5]]
+    assert five.get_figwidth() < six.get_figwidth() - 0.5
+    assert free.bbox.x0 - 2 <= box.x0 and box.y0 >= free.bbox.y0 - 2
+    assert not any(box.padded(-1).overlaps(panel.padded(-1)) for panel in others)
+    assert five.bbox.contains(*box.max)
+
+
 def test_legend_names_the_largest_first_and_what_became_of_runs(figure_of_several):
     (legend,) = figure_of_several.legends
     assert [text.get_text() for text in legend.get_texts()] == [
@@ -459,6 +480,7 @@ def test_a_comparison_shows_every_experiment_in_every_panel_on_equal_axes():
     shown = [ax for ax in drawn.axes if ax.axison]
     titles = [f"({letter(k)}) {name}" for k, name in enumerate([*names.values()] * 2)]
     assert [ax.get_title(loc="left") for ax in shown] == titles
+    assert all(ax.get_xlabel() and ax.get_ylabel() for ax in shown), "the page shows each apart"
     for row, quantity in ((shown[:3], "loss"), (shown[3:], "normalized_margin")):
         assert len({ax.get_ylim() for ax in row}) == 1
         for ax, own in zip(row, scenes, strict=True):

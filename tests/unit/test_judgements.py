@@ -100,3 +100,8 @@ def test_the_finding_that_decides_comes_first():
         ("inconclusive", None),
         ("not applicable", None),
     ]
+
+
+def test_notes_of_findings_have_letters_and_signs_as_characters():
+    rows = pd.DataFrame([FINDING | {"note": "from eta = c2 n / c1 on; +- 2.3"}])
+    assert judgements.every_finding(rows)[FINDING["claim"]][0][-1] == "from η = c2 n / c1 on; ± 2.3"

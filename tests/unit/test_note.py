@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from unicodedata import normalize
 
 import descend
 import numpy as np
@@ -39,11 +40,11 @@ def drawing() -> bytes:
 
 
 def text(pdf: bytes) -> str:
-    """What a reader can copy out of it, on one line."""
+    """What a reader can copy out of it, on one line, letters of formulas as plain ones."""
     done = subprocess.run(
         ["pdftotext", "-layout", "-", "-"], input=pdf, capture_output=True, check=True
     )
-    return re.sub(r"\s+", " ", done.stdout.decode())
+    return re.sub(r"\s+", " ", normalize("NFKC", done.stdout.decode()))
 
 
 def pages(pdf: bytes, folder) -> list[np.ndarray]:

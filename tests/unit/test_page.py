@@ -12,6 +12,7 @@ import descend
 import numpy as np
 import pandas as pd
 import pytest
+import unpacked
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,12 +161,28 @@ def test_page_stands_alone_and_its_links_lead_somewhere():
 
 
 def test_the_papers_figures_come_by_number_and_others_as_configured():
-    titles = {"b": "Theorem", "a": "Figure 2 d-f", "d": "Figure 10", "c": "Figure 2 a-c"}
+    titles = {"b": "Theorem", "a": "Figures 2 d-f", "d": "Figure 10", "c": "Figure 2 a-c"}
     given = {name: descend.XOR | {"figure": {"title": title}} for name, title in titles.items()} | {
         "e": descend.XOR
     }
     config = reading.parse({"name": "x", "experiments": given}, "test")
     assert page.in_order(config) == ["c", "a", "d", "b", "e"]
+
+
+def test_entries_of_the_contents_tell_figures_apart():
+    long = ("Figures 2 d-f and 3: images", "Figures 2 d-f and 3: more", "Figure 2 d-f: few images")
+    short = {"Figure 1: a network": "Figure 1", "Figure 2 a-c: XOR": "Figure 2 a-c"}
+    plain = ("Figure 1 with one choice changed", "Figure 2 d-f with one choice changed", "loss")
+    titles = [*long, *short, *plain, "Poster: a", "Poster: b", "Corollary 4.2: c"]
+    found = page.entries(dict(zip(titles, titles, strict=True)))
+    assert found == {title: title for title in titles} | short | {
+        "Corollary 4.2: c": "Corollary 4.2"
+    }
+    file = Path(__file__).parents[2] / "config/paper.yaml"
+    config = reading.parse(reading.read_yaml(file), "paper")
+    names = [*config.experiments, *config.comparisons]
+    told = page.entries({name: config.figure(name).title for name in names})
+    assert len(set(told.values())) == len(told)
 
 
 def test_what_the_paper_says_what_we_chose_and_stand_ins_are_told():
@@ -240,10 +257,17 @@ def test_variants_are_judged_apart_and_say_what_differs():
     both = {"experiments": {"xor": "as it is", "small": "small"}, "title": "Side by side"}
     runs = [{"experiment": "xor", "holds": 1}]
     claim = CLAIM | {"runs": runs, "variants": judged, "violated_variants": ["small"]}
-    found = Page(page.html(contents(experiments, [claim], {"both": both})))
-    inside = {link[1:] for link in found.links if not link.startswith("#explore=")}
+    found = Page(text := page.html(contents(experiments, [claim], {"both": both})))
+    inside = {link[1:] for link in found.links if link[0] == "#" and link[:9] != "#explore="}
     assert inside <= set(found.ids)
     assert found.ids.index("figure-both") < found.ids.index("figure-small")
+    # Their figures come packed; without scripts there is a link to each.
+    files = [link for link in found.links if link[0] != "#"]
+    assert files == ["figures/small.svg", "figures/wide.svg"]
+    (plate,) = re.findall('data-plate="wide">(.*?)<', text)
+    panels = unpacked.unpacked(plate)
+    assert 'id="wide-panel-a"' in panels[0] and 'href="#wide-glyph"' in panels[0]
+    assert 'id="wide-panel-a"' not in text and 'id="xor-panel-a"' in text
     text = " ".join(found.text.split())
     assert "3 hold, 1 violated; violated on small" in text and "model.scale: 0.1" in text
     assert "Sensitivity to choices" in text and "1 change it in one at least" in text
@@ -281,7 +305,7 @@ def test_a_figures_panels_stand_in_the_page_with_identifiers_of_their_own():
     text = page.html(contents({"xor": descend.XOR}))
     for part in ('id="xor-panel-a"', 'href="#xor-glyph"', "url(#xor-clip)", 'id="xor-clip"'):
         assert part in text
-    assert "M0.12 1" in text and 'x="0.123456"' in text, "only paths are rounded"
+    assert 'd="m.12 1"' in text and 'x="0.123456"' in text, "only paths are rounded"
     assert 'viewBox="100 0 50 40"' in text
 
 

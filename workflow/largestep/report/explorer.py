@@ -1,12 +1,9 @@
 """The explorer's chart and data: every run of every experiment, thinned where no pixel changes."""
 
-import base64
-import gzip
-import json
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -45,12 +42,6 @@ AXES = (
 )
 
 
-def packed(value: Any) -> str:
-    """JSON, compressed, as text: what the page's scripts unpack."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-
-
 def data(
     experiment: Experiment, rows: pd.DataFrame, runs: pd.DataFrame, among: list[float]
 ) -> dict:
@@ -80,7 +71,7 @@ def data(
                 "status": run.status,
                 "change": _plain(run.last_increase_step),
                 "stable": _plain(run.stable_phase_step),
-                "columns": {q.column: [*map(_plain, part[q.column])] for q in columns},
+                "columns": {q.column: part[q.column].tolist() for q in columns},
             }
         )
     return {

@@ -74,7 +74,7 @@ def compare(comparison: Comparison, scenes: Sequence[Scene]) -> Drawing:
     per_panel = len(scenes) + len(blanks)
     for panel, begin in zip(panels, range(0, len(axes), per_panel), strict=True):
         alike = axes[begin : begin + len(scenes)]
-        _equalise(panel, alike, columns)
+        _equalise(panel, alike)
         _label(panel, alike)
     return _finish(figure, axes, plates, comparison, scenes)
 
@@ -108,19 +108,16 @@ def power(value: float, _: int) -> str:
     return f"{value:g}"
 
 
-def _equalise(panel: ModuleType, axes: Sequence[Axes], columns: int) -> None:
-    """One range of values for all axes of a panel; labels at the left and at the bottom only."""
+def _equalise(panel: ModuleType, axes: Sequence[Axes]) -> None:
+    """One range of values for all axes of a panel; each keeps its labels, as the page has other
+    columns than the figure."""
     lows, highs = zip(*(ax.get_ylim() for ax in axes), strict=True)
     for ax in axes:
         ax.set_ylim(min(lows), max(highs))
     if hasattr(panel, "cut"):
         panel.cut(*axes)
-    for place, ax in enumerate(axes):
+    for ax in axes:
         curves.bring_into_view(ax)
-        if place % columns:
-            ax.set_ylabel("")
-        if place + columns < len(axes):
-            ax.set_xlabel("")
 
 
 def _label(panel: ModuleType, axes: Iterable[Axes]) -> None:

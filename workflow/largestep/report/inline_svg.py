@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from largestep.report.compact_paths import compact
+
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _DC = "{http://purl.org/dc/elements/1.1/}"
-_PATH = re.compile(r'\bd="[^"]*"')
 _REFERENCE = re.compile(r'(?:href="|url\()#([^")]+)')
-_COORDINATE = re.compile(r"\d+\.\d{3,}")
 
 
 class Panel(NamedTuple):
@@ -85,7 +85,7 @@ def _said(root: ElementTree.Element, term: str) -> str:
 
 
 def _own(text: str, name: str, needed: Collection[str]) -> str:
-    """The markup with identifiers of its own, if needed, and paths to a hundredth of a point."""
+    """The markup with identifiers of its own, if needed, and compact paths."""
     text = text.replace(f' xmlns="{_SVG}"', "")
     text = re.sub(rf' xmlns:(\w+)="{_XLINK}"', "", text)
     text = re.sub(r"\b\w+:href=", "href=", text)
@@ -94,9 +94,4 @@ def _own(text: str, name: str, needed: Collection[str]) -> str:
     )
     text = re.sub(r'href="#', f'href="#{name}-', text)
     text = text.replace("url(#", f"url(#{name}-")
-    text = _PATH.sub(lambda path: _COORDINATE.sub(_hundredths, path[0]), text)
-    return re.sub(r"\s*\n\s*", "\n", text)
-
-
-def _hundredths(number: re.Match) -> str:
-    return f"{float(number[0]):.2f}"
+    return re.sub(r"\s*\n\s*", "\n", compact(text))

@@ -10,6 +10,7 @@ import pandas as pd
 from largestep.claims.summary import summary
 from largestep.configuration.config import Config
 from largestep.configuration.variants import differences
+from largestep.report import mathematics
 from largestep.report.numbers import NOTHING
 
 #: Verdicts and their signs, the best first.
@@ -149,6 +150,7 @@ def every_finding(findings: pd.DataFrame) -> dict[str, list[list]]:
     columns = ["experiment", "eta", "stepsize", "seed", "step", "verdict"]
     columns += ["measured", "bound", "slack", "note"]
     rows = findings.assign(
+        note=findings["note"].map(mathematics.characters),
         rank=findings["verdict"].map(_PRECEDENCE.index),
         room=[_room(*pair) for pair in zip(findings["slack"], findings["bound"], strict=True)],
     )

@@ -1,6 +1,6 @@
 """Where everything in a figure stands: title, panels, legend, the last line.
 
-The legend is at the right of the panels, a long one below them.
+The legend is in a place that the panels leave free, else at their right, a long one below them.
 """
 
 import math
@@ -48,11 +48,14 @@ def arrange(
     under = len(entries) > _TALL
     abreast = max(1, int(across / entry)) if under else 1
     legend = _LINE * (math.ceil(len(entries) / abreast) + (0.5 if under else 3))
-    width = across + (_OVERHANG if under else max(1.35, entry))
+    small = not under and legend <= _PANEL[1] and entry <= _PANEL[0]
+    free = axes[-1] if small and not axes[-1].get_gid() else None
+    beside = bool(entries) and not under and not free
+    width = across + (max(1.35, entry) if beside else _OVERHANG)
     title = _title(words, width)
     lines = _lines(shown, width)
     below = _LINE * len(lines) + (legend if under else 0)
-    body = below + max(_PANEL[1] * rows, 0 if under else legend)
+    body = below + max(_PANEL[1] * rows, legend if beside else 0)
     height = body + _LINE * len(title) + 0.1
 
     figure.set_size_inches(width, height)
@@ -63,6 +66,9 @@ def arrange(
     for line, (text, look) in enumerate(title):
         top = 1 - (0.08 + line * _LINE) / height
         figure.text(0.06 / width, top, text, va="top", parse_math=style.is_math(text), **look)
+    corner = (0, below / height) if under else (across / width, (body - 0.05) / height)
+    if free:
+        corner = (free.get_position().x0, free.get_position().y1 + _LINE / height)
     figure.legend(
         handles=entries,
         title=legend_title or None,
@@ -70,7 +76,7 @@ def arrange(
         handlelength=1.6,
         ncols=abreast,
         loc="upper left",
-        bbox_to_anchor=(0, below / height) if under else (across / width, (body - 0.05) / height),
+        bbox_to_anchor=corner,
     ).set_gid(_LEGEND)
     for line, parts in enumerate(reversed(lines)):
         _write(figure, parts, (0.06 + line * _LINE) / height, width)

@@ -8,17 +8,25 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from html import unescape
+from itertools import groupby
 from typing import NamedTuple
+from unicodedata import lookup
 from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
-_GREEK = ("alpha", "beta", "gamma", "eta", "kappa", "lambda", "phi", "rho", "Theta")
+from largestep.report import typst_formulas
+
+_GREEK = (
+    *("alpha", "beta", "gamma", "eta", "kappa", "lambda", "phi", "psi", "rho", "tau", "theta"),
+    *("Omega", "Theta"),
+)
 _FUNCTIONS = ("ln", "log", "min", "max", "exp", "inf", "sup")
 _NAMES = (
     {name: rf"\{name} " for name in (*_GREEK, *_FUNCTIONS, "sum")}
     | {"grad": r"\nabla ", "sqrt": r"\sqrt ", "sign": r"\mathrm{sign} ", "Lip": r"\mathrm{Lip}"}
     | {"eta_tilde": r"\tilde{\eta} ", "lambda_max": r"\lambda_{\max} "}
+    | {"gamma_a": r"\gamma_a ", "gamma_b": r"\gamma_b "}
     | {"c1": "c_1", "c2": "c_2", "w0": "w_0", "fan_in": r"\mathrm{fan_{in}}"}
     | {"t_sep": r"t_{\mathrm{sep}}", "L_flow": r"L_{\mathrm{flow}}", "stepsize": r"\tilde{\eta} "}
 )
@@ -26,10 +34,14 @@ _OPERATORS = {
     "<=": r"\le ",
     ">=": r"\ge ",
     "+-": r"\pm ",
+    "->": r"\to ",
     "||": r"\|",
     "*": r"\,",
     "~": r"\sim ",
 }
+
+#: In plain text, too.
+_SIGNS = {"<=": "≤", ">=": "≥", "+-": "±", "->": "→"}
 
 _greek, _known = "|".join(_GREEK), "eta_tilde|lambda_max|gamma_[ab]|fan_in|L_flow|t_sep"
 _FOLLOWED = (
@@ -41,16 +53,16 @@ _quantity = r"normalized\ margin|stepsize|sharpness|margin"
 #: operator or a power stands next to them.
 _TOKEN = re.compile(
     rf"""(?P<space>\s+)
-    |(?P<word>'s\b|[A-Za-z]{{2,}}(?:-[A-Za-z]+)+|[a-z]-[a-z]\b|(?<=\s)\([a-f]\)
+    |(?P<word>'s\b|[A-Za-z]{{2,}}(?:-[A-Za-z]+)+|[a-z]-[a-z]\b|(?<=\s)\((?:[a-f]|\d\.\d)\)
         |Figures?\s\d+\s?\(?[a-f](?:-[a-f])?\)?|(?!(?:{_known}|{_greek}|{"|".join(_FUNCTIONS)}|sum)(?:_|\b))
         [A-Za-z]{{2,}}\w*_\w+)
     |(?P<text>(?:{_quantity})(?=\s?[*/^]|\)+\^)|(?<=[*/]\s)(?:{_quantity})|(?<=[/(])stepsize)
-    |(?P<name>(?:{_known})\b|(?:{"|".join(_FUNCTIONS)}|sign)(?![A-Za-z0-9]){_FOLLOWED}|sum(?=_|\s[A-Z]\b)
+    |(?P<name>(?:{_known})\b|(?:{"|".join(_FUNCTIONS)}|sign)(?![A-Za-z0-9]){_FOLLOWED}|sum(?=_|\s[A-Z](?![A-Za-z]))
         |sqrt(?=\()|grad(?=\s[A-Z])|(?:{_greek}|Lip)(?![a-z])'*|c[12]\b|w0\b
         |(?!a\b|A\b|I\b)[A-Za-z](?![A-Za-z\d])'*|a(?=_))
     |(?P<number>(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?(?!%|-?[A-Za-z]{{2}}))
-    |(?P<script>[_^](?:\{{[^{{}}]*\}}|\([^()]*\)|-?\d+|[A-Za-z](?![A-Za-z])))
-    |(?P<operator><=|>=|\+-|\|\||[-+*/=<>~|])
+    |(?P<script>[_^](?:\{{[^{{}}]*\}}|\([^()]*\)|-?\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])))
+    |(?P<operator><=|>=|\+-|->|\|\||[-+*/=<>~|])
     |(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<comma>[,;](?=\s?\S))
     |(?P<other>[A-Za-z]+|.)""",
     re.VERBOSE,
@@ -75,14 +87,41 @@ class _Piece(NamedTuple):
 
 def tex(text: str) -> str:
     """`text` with its formulas between dollar signs, as Markdown has them."""
-    return "".join(f"${formula}$" if formula else plain for plain, formula in _parts(text))
+    return "".join(f"${formula}$" if formula else signs(plain) for plain, formula in _parts(text))
+
+
+def typst(text: str) -> list[tuple[str, str]]:
+    """Parts of `text`, each plain or, as typst's mathematics, a formula; the other is empty."""
+    found = []
+    for is_formula, parts in groupby(_parts(text), key=lambda part: bool(part[1])):
+        written = "".join(plain for plain, _ in parts)
+        formula = typst_formulas.formula(written, _pieces) if is_formula else ""
+        found.append(("", formula) if is_formula else (signs(written), ""))
+    return found
 
 
 def html(text: str) -> Markup:
     """`text`, escaped, with its formulas as MathML."""
     return Markup("").join(
-        _mathml(formula, plain) if formula else escape(plain) for plain, formula in _parts(text)
+        _mathml(formula, plain) if formula else escape(signs(plain))
+        for plain, formula in _parts(text)
     )
+
+
+def characters(text: str) -> str:
+    """`text` where there can be no markup: its Greek letters and signs as characters."""
+    spelt = rf"\b({_greek})(_tilde)?(?![A-Za-z])"
+    return signs(re.sub(spelt, lambda name: _letter(name[1]) + ("\u0303" if name[2] else ""), text))
+
+
+def _letter(name: str) -> str:
+    case = "CAPITAL" if name[0].isupper() else "SMALL"
+    return lookup(f"GREEK {case} LETTER {'LAMDA' if name == 'lambda' else name.upper()}")
+
+
+def signs(plain: str) -> str:
+    """Text between formulas, with its signs as characters."""
+    return re.sub(r"<=|>=|\+-|(?<=\s)->(?=\s)", lambda sign: _SIGNS[sign[0]], plain)
 
 
 @cache
@@ -148,6 +187,7 @@ def _formulas(run: list[_Piece]) -> Iterator[tuple[str, str]]:
         end = _balanced(run, begin)
         inner = run[begin:end]
         first = next((k for k, piece in enumerate(inner) if not piece.joins), len(inner))
+        first -= bool(first) and inner[first - 1].text == "+-"
         last = next((k for k in range(len(inner), first, -1) if not inner[k - 1].joins), first)
         if any(piece.kind in _DECIDES for piece in inner[first:last]):
             yield _plain(inner[:first]), ""

@@ -1,6 +1,7 @@
 """A note of a few pages about a finished run, as PDF: what, how, results, what stays open.
 
-The text reaches typst as data, never as markup, so nothing that a configuration says is executed.
+The text reaches typst as data, never as markup, so nothing that a configuration says is executed;
+formulas in it are written anew from a closed list of names (`typst_formulas`).
 Only typst's own fonts are used and no date is written: equal contents, equal bytes.
 """
 
@@ -16,8 +17,9 @@ import typst
 from largestep.configuration.config import Comparison, Config
 from largestep.configuration.experiment import Experiment
 from largestep.report import judgements, sensitivity
+from largestep.report.mathematics import typst as parts
 from largestep.report.numbers import number, share, steps
-from largestep.report.page import axes, setting
+from largestep.report.page import axes, in_order, setting
 
 TEMPLATE = Path(__file__).parent / "templates" / "note.typ"
 
@@ -67,9 +69,13 @@ def pdf(contents: Contents) -> bytes:
 
 
 def told(contents: Contents) -> dict[str, Any]:
-    """What the template is given: texts, numbers as texts, and the names of the figures' files."""
+    """What the template is given: texts, numbers as texts, and the names of the figures' files.
+
+    Running text comes in parts, plain ones and formulas (`mathematics.typst`).
+    """
     config, runs = contents.config, contents.runs
-    own = {name: e for name, e in config.experiments.items() if not e.variant_of}
+    every = {name: config.experiments[name] for name in in_order(config)}
+    own = {name: e for name, e in every.items() if not e.variant_of}
     figures = [
         _figure(name, e.figure) | {"setting": setting(e), "table": table(e, _of(runs, name))}
         for name, e in own.items()
@@ -139,8 +145,8 @@ def _figure(name: str, words: Any) -> dict[str, Any]:
     return {
         "file": f"figures/{name}.svg",
         "title": words.title or name,
-        "paper": words.paper,
-        "ours": words.ours,
+        "paper": parts(words.paper),
+        "ours": parts(words.ours),
         "stand_in": getattr(words, "stand_in", ""),
         "extension": False,
     }
@@ -155,12 +161,12 @@ def _claim(entry: Mapping[str, Any]) -> dict[str, Any]:
     decided, applicable = entry.get("decided"), entry.get("applicable")
     return {
         "id": entry["id"],
-        "statement": entry["statement"],
+        "statement": parts(entry["statement"]),
         "verdict": entry["verdict"],
         "measured": number(entry["measured"]),
         "bound": number(entry["bound"]),
-        "reason": entry["reason"],
-        "decides": entry.get("decides") or "",
+        "reason": parts(entry["reason"]),
+        "decides": parts(entry.get("decides") or ""),
         "counts": f"{decided} of {applicable}" if decided != applicable else "",
         "variants": list(entry.get("violated_variants", ())),
     }

@@ -1,6 +1,7 @@
 """One self-contained page about a finished run: frames and dicts in, HTML out."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import yaml
@@ -16,6 +17,7 @@ from largestep.report import (
     judgements,
     mathematics,
     outcome,
+    packing,
     run_table,
     sensitivity,
     stage_graph,
@@ -35,15 +37,24 @@ def html(contents: Contents) -> str:
     runs = dict(list(contents.runs.groupby("experiment", sort=False)))
     own = [name for name in names if not config.experiments[name].variant_of]
     main = next((name for name in own if not config.experiments[name].figure.stand_in), own[0])
+    others = {**config.comparisons, **config.atlases}
     stages = stage_graph.stages(contents.times)
+    figures = {name: figure(name, contents) for name in contents.figures}
+    variants = judgements.variants(config, claims)
     return template("report.html", autoescape=True).render(
         contents=contents,
         claims=claims,
         names=names,
         own=own,
-        others={**config.comparisons, **config.atlases},
+        others=others,
         experiments=config.experiments,
-        figures={name: figure(name, contents) for name in contents.figures},
+        figures=figures,
+        plates={
+            name: packing.packed([panel.markup for panel in figures[name]])
+            for name in variants
+            if figures[name]
+        },
+        entries=entries({name: config.figure(name).title or name for name in (*own, *others)}),
         shown={name: inline_svg.shown(image.svg) for name, image in contents.figures.items()},
         words={name: config.figure(name) for name in contents.figures},
         key=inline_svg.panels(contents.figures[main].svg, "key"),
@@ -58,8 +69,8 @@ def html(contents: Contents) -> str:
         undecided=[c for c in claims if c["verdict"] in ("violated", "inconclusive")],
         cells={claim["id"]: judgements.cells(claim, own) for claim in claims},
         bars={claim["id"]: judgements.bar(claim) for claim in claims},
-        findings=explorer.packed(judgements.every_finding(contents.findings)),
-        variants=judgements.variants(config, claims),
+        findings=packing.packed(judgements.every_finding(contents.findings)),
+        variants=variants,
         sensitivity=(rows := sensitivity.table(sensitivity.effects(config, claims))),
         choices=sensitivity.choices(rows),
         dependence=sensitivity.summary(rows) if rows else "",
@@ -113,8 +124,20 @@ def in_order(config: Config) -> list[str]:
 
 
 def _place(words: Specification) -> tuple[int, str]:
-    found = re.match(r"Figure (\d+)(.*)", words.title)
+    found = re.match(r"Figures? (\d+)(.*)", words.title)
     return (int(found[1]), found[2]) if found else (10**6, "")
+
+
+def entries(titles: Mapping[str, str]) -> dict[str, str]:
+    """Of each figure an entry for the contents: what its title says before a colon, if that tells
+    it from the others, which the same part of the paper's figures does not."""
+    heads = {name: title.partition(":")[0] for name, title in titles.items()}
+    parts = {
+        name: found[1] if (found := re.match(r"Figures? (\d+( \w-\w)?)", head)) else head
+        for name, head in heads.items()
+    }
+    alike = Counter(part for name, part in parts.items() if heads[name] != titles[name])
+    return {name: heads[name] if alike[parts[name]] < 2 else titles[name] for name in titles}
 
 
 def figure(name: str, contents: Contents) -> list[inline_svg.Panel]:
@@ -156,5 +179,5 @@ def curves(contents: Contents, names: Sequence[str], runs: Mapping) -> dict[str,
         experiment, shown = contents.config.experiments[name], (rows[name], runs[name])
         if experiment.train.methods:
             shown = best_of_each(experiment, *shown)
-        found[name] = explorer.packed(explorer.data(experiment, *shown, among[name]))
+        found[name] = packing.curves(explorer.data(experiment, *shown, among[name]))
     return found

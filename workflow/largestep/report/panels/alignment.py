@@ -8,8 +8,8 @@ from largestep.results import norms
 
 TITLE = "Alignment"
 CAPTION = (
-    "1 - <-grad L, w> / (||grad L||_q ||w||_p), p each method's own norm and q its dual: 0 at a "
-    "KKT point of the margin problem in that norm. It should fall, slowly, from the triangle on."
+    "1 + w^T grad L / (||grad L||_q ||w||_p), p each method's own norm and q its dual: 0 at a KKT "
+    "point of the margin problem in that norm. It should fall, slowly, from the triangle on."
 )
 
 

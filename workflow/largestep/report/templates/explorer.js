@@ -9,7 +9,7 @@
 
   async function load(name) {
     const packed = [...document.querySelectorAll("script[data-curves]")];
-    loaded[name] ??= unpack(packed.find((each) => each.dataset.curves === name));
+    loaded[name] ??= unpackCurves(packed.find((each) => each.dataset.curves === name));
     return loaded[name];
   }
 
@@ -101,8 +101,16 @@
   async function draw() {
     const turn = ++drawn;
     const { rows, marks } = points();
+    const place = document.getElementById("explorer-view");
+    if (!rows.length) {
+      view?.finalize();
+      view = undefined;
+      place.replaceChildren();
+      return tell(rows);
+    }
     const chart = JSON.parse(document.getElementById("chart").textContent);
     chart.datasets = { rows, marks };
+    chart.layer = chart.layer.filter((layer) => layer.data?.name !== "marks" || marks.length);
     const scales = {
       x: { type: fields.logx.checked ? "log" : "linear", nice: false },
       y: fields.logy.checked ? { type: "log" } : { type: "linear", zero: false },
@@ -115,12 +123,17 @@
         };
       }
     }
-    const place = document.getElementById("explorer-view");
     const made = await vegaEmbed(place, chart, { actions: false, renderer: "canvas" });
     if (turn !== drawn) return made.finalize();
     view?.finalize();
     view = made;
-    place.setAttribute("aria-label", `${quantity().name} against ${axis().name}, ${fields.experiment.value}`);
+    tell(rows);
+  }
+
+  /** What is shown, in words, and the link to it. */
+  function tell(rows) {
+    const name = `${quantity().name} against ${axis().name}, ${fields.experiment.value}`;
+    document.getElementById("explorer-view").setAttribute("aria-label", name);
     const runs = new Set(rows.map((row) => row.run)).size;
     const left = experiment.left_out ? `; ${experiment.left_out} more are in metrics/trajectories.parquet` : "";
     document.getElementById("explorer-note").textContent =
