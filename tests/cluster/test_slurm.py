@@ -300,7 +300,7 @@ def test_a_dead_submitter_is_started_again(single):
     single.before_training(script)
     process = single.start("--groups", "train=alone")
     finished = single.results / "runs" / "xor" / "seed=0.parquet"
-    wait_until(lambda: len(running(single)) == 1 and "1 of " in single.output)
+    wait_until(lambda: len(running(single)) == 1 and "Training xor" in single.output)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(running(single)) == 1
