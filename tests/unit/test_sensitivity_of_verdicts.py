@@ -38,7 +38,7 @@ def claim(name: str, base: str, **variants: str) -> dict:
 
 
 def kinds(*claims: dict) -> dict[tuple[str, str], tuple[str, int, int]]:
-    rows = sensitivity.table(sensitivity.effects(CONFIG, claims))
+    rows = sensitivity.table(CONFIG, claims)
     return {
         (name, choice): (cell.kind, cell.count, cell.total)
         for name, cells in rows.items()
@@ -99,7 +99,7 @@ def test_the_summary_counts_claims():
         claim("changes", "holds", wide="holds", more="violated"),
         claim("open", "holds", wide="inconclusive"),
     ]
-    rows = sensitivity.table(sensitivity.effects(CONFIG, claims))
+    rows = sensitivity.table(CONFIG, claims)
     text = sensitivity.summary(rows)
     assert re.findall(r"\d+", text) == ["3", "1", "1"]
     assert rows["changes"]["samples"].words == "more: holds, then violated"
@@ -109,7 +109,7 @@ def test_the_summary_counts_claims():
 
 def test_the_figure_has_a_field_for_each_cell(tmp_path):
     claims = [claim("first", "holds", wide="violated"), claim("second", "holds", more="holds")]
-    rows = sensitivity.table(sensitivity.effects(CONFIG, claims))
+    rows = sensitivity.table(CONFIG, claims)
     with style.theme():
         figure = sensitivity_map.draw(rows)
         style.save(figure, tmp_path / "map.svg", "title", "words")

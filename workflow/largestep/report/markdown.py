@@ -52,9 +52,9 @@ def markdown(contents: Contents) -> str:
         claims=contents.claims,
         found={name: judgements.judged(contents.claims, "runs", name) for name in shown},
         headline=judgements.headline(contents.claims),
-        sensitivity=(rows := sensitivity.table(sensitivity.effects(config, contents.claims))),
+        sensitivity=(rows := sensitivity.table(config, contents.claims)),
         choices=sensitivity.choices(rows),
-        dependence=sensitivity.summary(rows) if rows else "",
+        dependence=sensitivity.summary(rows),
         outcomes={
             name: outcome.sentences(e, runs[runs["experiment"] == name])
             for name, e in shown.items()

@@ -94,7 +94,7 @@ def told(contents: Contents) -> dict[str, Any]:
         "experiments": len(own),
         "variants": len(config.experiments) - len(own),
         "figures": figures,
-        "sensitivity": _sensitivity(contents),
+        "sensitivity": sensitivity.summary(sensitivity.table(config, contents.claims)),
         "claims": [_claim(entry) for entry in contents.claims],
         "headline": judgements.headline(contents.claims),
         "halted": _halted(runs),
@@ -119,14 +119,6 @@ def table(experiment: Experiment, runs: pd.DataFrame) -> list[list[str]]:
         cells = [_middle(group[name], written) for _, name, written in columns]
         rows.append([number(experiment.given[step]), *cells])
     return rows
-
-
-def _sensitivity(contents: Contents) -> str:
-    """What depends on choices, in a sentence; empty without variants."""
-    if not contents.sensitivity:
-        return ""
-    found = sensitivity.effects(contents.config, contents.claims)
-    return sensitivity.summary(sensitivity.table(found))
 
 
 def _middle(values: pd.Series, written: Callable[[float | None], str]) -> str:

@@ -67,10 +67,10 @@ def effects(config: Config, claims: Sequence[Claim]) -> list[Effect]:
     return found
 
 
-def table(found: Sequence[Effect]) -> dict[str, dict[str, Cell]]:
+def table(config: Config, claims: Sequence[Claim]) -> dict[str, dict[str, Cell]]:
     """By claim, in their order, and choice."""
     rows: dict[str, dict[str, list[Effect]]] = {}
-    for effect in found:
+    for effect in effects(config, claims):
         rows.setdefault(effect.claim, {}).setdefault(effect.choice, []).append(effect)
     return {
         claim: {choice: _cell(effects) for choice, effects in cells.items()}
@@ -94,7 +94,9 @@ def _cell(found: Sequence[Effect]) -> Cell:
 
 
 def summary(rows: Mapping[str, Mapping[str, Cell]]) -> str:
-    """How many claims keep their verdict whatever the choice, in a sentence."""
+    """How many claims keep their verdict whatever the choice, in a sentence; none without rows."""
+    if not rows:
+        return ""
     kinds = [{cell.kind for cell in cells.values()} for cells in rows.values()]
     changed = sum("changed" in each for each in kinds)
     same = sum(each <= {"same", "not applicable"} for each in kinds)

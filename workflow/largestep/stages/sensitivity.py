@@ -13,7 +13,7 @@ from largestep.stages.command import main
 def run(arguments: argparse.Namespace) -> None:
     config = Config.model_validate_json(arguments.config)
     claims = json.loads(arguments.claims.read_text())
-    rows = sensitivity.table(sensitivity.effects(config, claims))
+    rows = sensitivity.table(config, claims)
     with style.theme():
         figure = sensitivity_map.draw(rows)
         for path in (arguments.svg, arguments.pdf, arguments.png):
