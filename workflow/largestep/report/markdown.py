@@ -14,7 +14,7 @@ from largestep.configuration.experiment import Experiment
 from largestep.report import inline_svg, judgements, outcome, sensitivity
 from largestep.report.contents import Contents
 from largestep.report.numbers import number, share, steps
-from largestep.report.page import axes, setting, template
+from largestep.report.page import axes, in_order, setting, template
 
 _MOST_STEPSIZES = 9
 
@@ -36,7 +36,8 @@ _QUANTITIES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
 def markdown(contents: Contents) -> str:
     """The page, with a line for each claim, and for each experiment its table of stepsizes."""
     config, runs = contents.config, contents.runs
-    shown = {name: e for name, e in config.experiments.items() if not e.variant_of}
+    every = {name: config.experiments[name] for name in in_order(config)}
+    shown = {name: e for name, e in every.items() if not e.variant_of}
     return template("summary.md", autoescape=False).render(
         contents=contents,
         plain=plain,
