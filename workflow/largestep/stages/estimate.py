@@ -37,7 +37,7 @@ def table(found: Iterable[Forecast]) -> str:
             "steps": f"{f.steps:,}",
             "a step of a run": "-" if f.step is None else _brief(f.step),
             "training": duration(sum(f.training)) if f.training else "-",
-            "sharpness, up to": duration(sum(f.sharpness)) if f.sharpness else "-",
+            "sharpness": duration(sum(f.sharpness)) if f.sharpness else "-",
             "flow, up to": duration(sum(f.flow)) if f.flow else "-",
         }
         for f in found
@@ -46,9 +46,9 @@ def table(found: Iterable[Forecast]) -> str:
 
 
 def summary(training: float, sharpness: float, flow: float, machine: str) -> str:
-    parts = [f"about {duration(training)} of training"] if training else []
-    bounds = {"sharpness": sharpness, "gradient flow": flow}
-    parts += [f"up to {duration(time)} of {what}" for what, time in bounds.items() if time]
+    times = [("about", training, "training"), ("about", sharpness, "sharpness")]
+    times += [("up to", flow, "gradient flow")]
+    parts = [f"{word} {duration(time)} of {what}" for word, time, what in times if time]
     if not parts:
         return "Estimate: nothing is left to train"
     return f"Estimate: {', '.join(parts)} on {machine}, beside downloads and figures"
