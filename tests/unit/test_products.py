@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from largestep.engine.first_layer import inner
-from largestep.engine.products import Product, Shared, gram, matmul, multiply, onednn, product
+from largestep.engine.products import (
+    Product,
+    Shared,
+    _stackable,
+    gram,
+    matmul,
+    multiply,
+    onednn,
+    product,
+)
 
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
@@ -135,3 +144,11 @@ def test_an_inner_product_does_not_depend_on_its_neighbours(dtype):
     assert together[2].isfinite() and inner(a, b)[2].isnan()
     assert torch.equal(inner(a, b)[3:], together[3:])
     assert torch.equal(inner(a[5:6].clone(), b[5:6].clone())[0], together[5])
+
+
+@pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() != "AVX512", reason="other vectors, other kernels"
+)
+@pytest.mark.parametrize("n", [1000, 1001, 1004, 1005])
+def test_products_are_done_together_whatever_the_number_of_samples(n):
+    assert _stackable(4, 40, n, n, torch.float64, turned=False, threads=torch.get_num_threads())

@@ -26,6 +26,9 @@ from torch import Tensor
 #: Multiplications from which faster kernels outweigh dearer calls (measured).
 _LARGE = 10**7
 
+#: Numbers in the widest vector, in float64.
+_VECTOR = 8
+
 #: Rows of a run from which its own product is as fast as a stack's (measured).
 _TALL = 128
 
@@ -37,6 +40,12 @@ class Shared:
         self.matrix = matrix
 
     @cached_property
+    def padded(self) -> Tensor:
+        """With columns of zeros, to whole vectors of the processor: columns left over have kernels
+        of their own, by which products done together would differ from one alone."""
+        return torch.nn.functional.pad(self.matrix, (0, -self.matrix.shape[1] % _VECTOR))
+
+    @cached_property
     def packed(self) -> Tensor:
         """As oneDNN lays it out for a product: up to a fifth of the product's time, once; the
         product has the same bits (measured)."""
@@ -46,7 +55,7 @@ class Shared:
         """rows (k, q) times the matrix, on the CPU, by the library for large products."""
         if self.matrix.dtype == torch.float32 and onednn():
             return _linear(rows, self.packed)
-        return _numpy(rows, self.matrix)
+        return _numpy(rows, self.padded)[:, : self.matrix.shape[1]]
 
 
 class Product(NamedTuple):
@@ -74,7 +83,7 @@ def multiply(products: Sequence[Product]) -> None:
     else:
         results = [shared.times(each.flatten(0, 1)) for each in rows]
     for out, result in zip(outs, results, strict=True):
-        out.copy_(result.view_as(out))
+        out.copy_(result.reshape(out.shape))
 
 
 @cache
