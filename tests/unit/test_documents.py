@@ -137,7 +137,8 @@ def test_the_articles_numbers_are_those_of_the_reference():
     increase, fitted, stable = "last_increase_step", "separation_step", "stable_phase_step"
     expected = [
         f"the {len(runs):,} runs",
-        f"oscillates up to step {' and '.join(f'{s:.0f}' for s in of('fig1', increase, 0.2))}",
+        f"oscillates up to step {of('fig1', increase, 0.2).min():,.0f} to "
+        f"{of('fig1', increase, 0.2).max():,.0f}",
         f"reaches 100% at step {of('fig1', fitted, 0.2).median():,.0f} against "
         f"{of('fig1', fitted, 0.005).median():,.0f}",
         f"loss is {lower('fig1', 0.005, 0.2)} times lower",
@@ -158,7 +159,9 @@ def test_the_articles_numbers_are_those_of_the_reference():
         f"{of('fig2_images_few', stable, eta=800).median():,.0f}",
         f"Their losses, {loss('fig2_images_large', eta=400):.3f} and "
         f"{loss('fig2_images_large', eta=800):.3f}",
-        f"is best, {percent('fig2_images_large', eta=100)}",
+        f"ends with {percent('fig2_images_large', eta=25)} at $\\eta = 25$ and "
+        f"{percent('fig2_images_large', eta=800)} at $\\eta = 800$",
+        f"from step {of('fig2_images_large', increase, eta=800).max() + 1:,.0f} on",
         f"width 200 the large stepsize interpolates at step "
         f"{of('fig1_wide', fitted, 0.2).max():.0f}",
     ]
@@ -166,4 +169,4 @@ def test_the_articles_numbers_are_those_of_the_reference():
     assert of("fig2_xor", increase, eta=20).min() > 0 == of("fig2_xor", increase, eta=10).max()
     pairs = (of("fig1", "final_test_accuracy", step).to_numpy() for step in (0.2, 0.005))
     large, small = pairs
-    assert (large > small).all()
+    assert f"in {(large > small).sum()} of {len(large)} seeds" in text
