@@ -29,6 +29,7 @@ def on_a_terminal(project, *options: str, columns: int = 120, until=None) -> tup
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(project.root)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run by nohup
         command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", *options]
         sized = {"COLUMNS", "LINES"}  # which would count instead of the terminal's own
         environment = {k: v for k, v in project.environment.items() if k not in sized}
