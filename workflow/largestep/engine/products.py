@@ -43,7 +43,8 @@ class Shared:
     def padded(self) -> Tensor:
         """With columns of zeros, to whole vectors of the processor: columns left over have kernels
         of their own, by which products done together would differ from one alone."""
-        return torch.nn.functional.pad(self.matrix, (0, -self.matrix.shape[1] % _VECTOR))
+        missing = -self.matrix.shape[1] % _VECTOR
+        return torch.nn.functional.pad(self.matrix, (0, missing)) if missing else self.matrix
 
     @cached_property
     def packed(self) -> Tensor:
