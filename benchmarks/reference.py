@@ -80,7 +80,7 @@ def _fastest(p: int, q: int, s: int, dtype: str, repeats: int, fixed: bool) -> f
         linear = torch.ops.mkldnn._linear_pointwise
         routes += [lambda x=x, z=z: linear(x, z.T, None, "none", [], "") for x, z in pairs]
     if fixed:
-        routes.append(partial(Shared(b).times, a))
+        routes.append(partial(Shared(b).times, a, a.new_empty(p, s)))
     best = float("inf")
     with threadpool_limits(torch.get_num_threads(), user_api="blas"):
         for route in routes:

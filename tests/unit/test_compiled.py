@@ -50,9 +50,10 @@ def test_a_number_does_not_depend_on_its_place(count):
 #: Prints the loss of a two-layer net by the compiled pass and by tensors, for each given pair.
 PAIRS = """
 import sys, torch
+from functools import partial
 from obvious import random_data
 from largestep.engine.first_layer import ByWeights
-from largestep.engine.networks import TwoLayer
+from largestep.engine.networks import CompiledByWeights, TwoLayer
 from largestep.engine.problem import SCALARS, Problem
 from largestep.method import models
 from largestep.method.losses import exponential, logistic
@@ -62,9 +63,8 @@ for pair in sys.argv[1:]:
     activation, loss = pair.split("/")
     model = models.TwoLayer(width=4, activation={"name": activation}, scale=3)
     problem = Problem.of(model, losses[loss], *random_data(9, 4))
-    for compiled in (True, False):
-        network = TwoLayer(problem, [torch.tensor(model.initial_layers(4, 0)[0])[None]], ByWeights)
-        network.compiled = network.compiled if compiled else None
+    for kind in (CompiledByWeights, partial(TwoLayer, form=ByWeights)):
+        network = kind(problem, [torch.tensor(model.initial_layers(4, 0)[0])[None]])
         scalars = torch.empty(len(SCALARS), 1, dtype=torch.float64)
         network.measure(scalars)
         print(scalars[0].item())

@@ -18,12 +18,16 @@ from largestep.engine.compiled_loop import Loop
 from largestep.engine.first_layer import ByGram, ByWeights
 from largestep.engine.gated import Gated
 from largestep.engine.layouts import Separate, Stacked, arrange
-from largestep.engine.networks import Perceptron, TwoLayer
+from largestep.engine.networks import CompiledByGram, CompiledByWeights, Perceptron, TwoLayer
 from largestep.engine.problem import SCALARS
 
 TWO_LAYER = {
     "two layers by weights": partial(TwoLayer, form=ByWeights),
     "two layers by Gram": partial(TwoLayer, form=ByGram),
+}
+COMPILED = {
+    "two layers by weights, compiled": CompiledByWeights,
+    "two layers by Gram, compiled": CompiledByGram,
 }
 PERCEPTRON = {
     "perceptron by weights": partial(Perceptron, form=ByWeights),
@@ -33,7 +37,7 @@ GATED = {
     "gated by weights": partial(Gated, form=ByWeights),
     "gated by Gram": partial(Gated, form=ByGram),
 }
-STEPWISE = TWO_LAYER | PERCEPTRON | GATED
+STEPWISE = TWO_LAYER | COMPILED | PERCEPTRON | GATED
 LAYOUTS = {"loop": Loop} | STEPWISE
 
 
@@ -111,16 +115,36 @@ def test_a_point_is_measured_as_autograd_does(kind, activation):
 
 
 @each_activation
-@parametrize(TWO_LAYER)
-def test_the_compiled_pass_does_what_tensors_do_on_cuda(kind, activation):
-    problem, weights, stepsizes = setting(kind, activation=activation)
-    compiled, tensors = (batched(kind, problem, weights, constant(stepsizes)) for _ in range(2))
-    tensors.parts[0].compiled = None
+@pytest.mark.parametrize("form", [ByWeights, ByGram])
+def test_the_compiled_passes_do_what_tensors_do_on_cuda(form, activation):
+    compiled_kind = {ByWeights: CompiledByWeights, ByGram: CompiledByGram}[form]
+    problem, weights, stepsizes = setting(compiled_kind, activation=activation)
+    kinds = (compiled_kind, partial(TwoLayer, form=form))
+    compiled, tensors = (batched(kind, problem, weights, constant(stepsizes)) for kind in kinds)
     expected = advanced(tensors, 3, 10)
-    torch.testing.assert_close(advanced(compiled, 3, 10), expected, rtol=1e-11, atol=1e-13)
+    found = advanced(compiled, 3, 10)
+    torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-13)
     torch.testing.assert_close(compiled.outputs(), tensors.outputs(), rtol=1e-11, atol=1e-13)
-    found, gradient = compiled.gradients()[0], tensors.gradients()[0]
-    torch.testing.assert_close(found, gradient, rtol=1e-11, atol=1e-13)
+    gradients = (layout.gradients()[0] for layout in (compiled, tensors))
+    torch.testing.assert_close(*gradients, rtol=1e-11, atol=1e-13)
+    assert torch.equal(compiled.moving(found[-1]), tensors.moving(expected[-1]))
+
+
+def test_a_step_by_the_gram_matrix_rounds_float32_once():
+    problem, weights, stepsizes = setting(CompiledByGram, dtype=torch.float32)
+    layout = batched(CompiledByGram, problem, weights, constant(stepsizes))
+    advanced(layout, 3, 4)
+    (network,) = layout.parts
+    first = network.first
+    pairs = ((first.Z.clone(), first.change.clone()), (first.C.clone(), -first.D.clone()))
+    expected = [
+        (here.double() - stepsizes.float().double()[:, None, None] * way).float()
+        for here, way in pairs
+    ]
+    moving = layout.moving(torch.zeros(5, 3))
+    assert torch.equal(moving, (expected[0] != pairs[0][0]).double().mean((1, 2)))
+    advanced(layout, 3, 1)
+    assert torch.equal(first.Z, expected[0]) and torch.equal(first.C, expected[1])
 
 
 @parametrize(LAYOUTS)
@@ -168,6 +192,8 @@ SHAPES = [
     (900, 30, 20),
     (150, 100, 40),
     (152, 100, 37),
+    (151, 100, 37),
+    (1001, 600, 17),
     (500, 300, 14),
 ]
 
@@ -211,8 +237,8 @@ def test_the_shape_alone_chooses_the_layout():
     for runs in (1, 50):
         assert chosen(TwoLayer, 4, 2, runs) is Loop
         assert chosen(TwoLayer, 4, 2, runs, dtype=torch.float32) is Loop
-        assert chosen(TwoLayer, 3000, 30, runs) == (TwoLayer, ByWeights)
-        assert chosen(TwoLayer, 400, 300, runs) == (TwoLayer, ByGram)
+        assert chosen(TwoLayer, 3000, 30, runs) == (CompiledByWeights, ByWeights)
+        assert chosen(TwoLayer, 400, 300, runs) == (CompiledByGram, ByGram)
         assert chosen(Perceptron, 4, 2, runs) == (Perceptron, ByWeights)
         assert chosen(Perceptron, 3, 2, runs) == (Perceptron, ByGram)
         assert chosen(Gated, 4, 2, runs) == (Gated, ByWeights)

@@ -9,6 +9,7 @@ and `lanes` are names to which `_specialised` gives a meaning before numba compi
 """
 
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 
 import numpy as np
@@ -26,7 +27,7 @@ def descender(problem: Problem, runs: int) -> Callable:
 
 
 def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor], None]:
-    """What `networks.TwoLayer` does between products, compiled; computed in float64."""
+    """What `networks.TwoLayer` does between products by weights, compiled; computed in float64."""
     run = _compiled(problem, _differentiate_run, _DIFFERENTIATE, alone=False)
     network = (problem.activation.numbers, problem.head.numpy(), problem.y.numpy())
 
@@ -37,6 +38,14 @@ def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor
             run(*network, z.reshape(-1), d.reshape(-1), outputs, found[:, r : r + 1])
 
     return differentiate
+
+
+def strider(problem: Problem, *moved: Tensor) -> Callable[[Tensor], None]:
+    """The same by the Gram matrix: `_stride` on the tensors that it moves, which stay in place."""
+    run = _compiled(problem, _stride, _STRIDE, alone=False)
+    tensors = (problem.head, problem.y, *moved)
+    stride = partial(run, problem.activation.numbers, *(tensor.numpy() for tensor in tensors))
+    return lambda scalars: stride(scalars.numpy())
 
 
 _cache: dict[tuple, Callable] = {}
@@ -158,6 +167,40 @@ def _differentiate_run(numbers, head, y, Z, D, f, scalars):
     _pull(head, _lose(y, outputs.reshape(n, 1), scalars, np.empty((3, n))).reshape(1, n), D)
 
 
+def _stride(numbers, head, y, step, change, Z0, Z, C, D, f, scalars):
+    """Take the step from the point that change and D belong to; then dL/dZ at the new one in D,
+    outputs in f (R, n), loss, margin and slope in scalars (5, R), and <C, Z0 + Z>.
+
+    step (R,), spent afterwards; all else (R, m, n). A run's rows pass through the cache once, and
+    once more for the factor dL/df. Rounded to the dtype of the arrays where they are written.
+    """
+    R, m, n = Z.shape
+    values, outputs, products = np.empty(n), np.empty(n), np.empty(n)
+    scratch = np.empty((3, n))
+    for r in range(R):
+        outputs[:] = 0
+        products[:] = 0
+        for j in range(m):
+            # Loops over few arrays each, of which LLVM can tell that they do not overlap.
+            c, d, z, g, z0 = C[r, j], D[r, j], Z[r, j], change[r, j], Z0[r, j]
+            for i in range(n):
+                c[i] = np.float64(c[i]) + step[r] * np.float64(d[i])
+            for i in range(n):
+                z[i] = np.float64(z[i]) - step[r] * np.float64(g[i])
+            for i in range(n):
+                ends = np.float64(z0[i]) + np.float64(z[i])
+                products[i] = fma(np.float64(c[i]), ends, products[i])
+            _activate(numbers, z, values, d)
+            for i in range(n):
+                outputs[i] = fma(head[j], values[i], outputs[i])
+        f[r] = outputs
+        step[r], scalars[2, r] = 0, 0
+        for i in range(n):
+            scalars[2, r] += products[i]
+        pull = _lose(y, outputs.reshape(n, 1), scalars[:, r : r + 1], scratch)
+        _pull(head, pull.reshape(1, n), D[r].reshape(-1))
+
+
 def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
     """Fill series (k, 5, R), each entry after a step; move W, grad and f along.
 
@@ -211,6 +254,10 @@ _vector, _matrix, _cube = types.float64[::1], types.float64[:, ::1], types.float
 
 #: Signatures, but for the activation's numbers in front.
 _DIFFERENTIATE = [(v, v, v, v, v, types.float64[:, :]) for v in (_vector, types.float32[::1])]
+_STRIDE = [
+    (v[::1], v[::1], _vector, *5 * (v[:, :, ::1],), v[:, ::1], types.float64[:, :])
+    for v in (types.float64, types.float32)
+]
 _DESCEND = [
     (
         *(_vector, types.float64[:, :], _matrix, _vector),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from largestep.engine.problem import Problem
-from largestep.engine.products import Product, multiply
+from largestep.engine.products import Product, multiply, run_by_run
 
 
 class _FirstLayer:
@@ -53,7 +53,7 @@ class ByWeights(_FirstLayer):
         return [self.iterate, self.change]
 
     def test_Z(self) -> Tensor:
-        return torch.matmul(self.iterate, self.problem.test[0].T)
+        return run_by_run(self.iterate, self.problem.test[0].T)
 
     def weights(self) -> Tensor:
         return self.iterate
@@ -109,16 +109,16 @@ class ByGram(_FirstLayer):
 
     @cached_property
     def _test_Z0(self) -> Tensor:
-        return torch.matmul(self.initial, self.problem.test[0].T)
+        return run_by_run(self.initial, self.problem.test[0].T)
 
     def test_Z(self) -> Tensor:
-        return self._test_Z0 - torch.matmul(self.C, self.problem.test_gram)
+        return self._test_Z0 - run_by_run(self.C, self.problem.test_gram)
 
     def weights(self) -> Tensor:
-        return self.initial - torch.matmul(self.C, self.problem.X)
+        return self.initial - run_by_run(self.C, self.problem.X)
 
     def gradient(self) -> Tensor:
-        return torch.matmul(self.D, self.problem.X)
+        return run_by_run(self.D, self.problem.X)
 
     def squared_norm(self) -> Tensor:
         # ||W||^2 = ||W0||^2 - 2 <C, Z0> + <C, C K>, and C K = Z0 - Z.

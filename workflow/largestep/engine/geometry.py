@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from largestep.engine.first_layer import ByWeights, inner
+from largestep.engine.first_layer import inner
 from largestep.engine.networks import network
 from largestep.engine.problem import SCALARS, Problem
 from largestep.method.directions.direction import Direction
@@ -42,7 +42,7 @@ def geometry(
 
 
 def _measured(problem, weights, direction, stepsize) -> dict[str, Tensor]:
-    net = network(problem)(problem, weights, ByWeights)
+    net = network(problem, by_gram=False)(problem, weights)
     scalars = weights[0].new_empty(len(SCALARS), len(weights[0]), dtype=torch.float64)
     net.measure(scalars)
     gradients = [gradient.clone() for gradient in net.gradients()]

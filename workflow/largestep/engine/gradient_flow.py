@@ -7,7 +7,6 @@ import torch
 from scipy.integrate import RK45
 from torch import Tensor
 
-from largestep.engine.first_layer import ByWeights
 from largestep.engine.networks import network
 from largestep.engine.problem import SCALARS, Problem
 from largestep.method.losses.loss import Loss
@@ -27,7 +26,7 @@ class Landscape:
         self.shapes = [layer.shape for layer in weights]
         problem = Problem.of(model, loss, X, y)
         # Its iterate is the weights, whatever the size of the data.
-        self.network = network(problem)(problem, weights, ByWeights)
+        self.network = network(problem, by_gram=False)(problem, weights)
         self.scalars = X.new_empty(len(SCALARS), 1)
 
     def measure(self, w: np.ndarray) -> dict[str, float]:

@@ -5,11 +5,10 @@ shapes they are fast for.
 
 A run's numbers must not depend on its neighbours, bitwise on the CPU. A library's kernels choose
 their order of summation by position and alignment, so on the CPU every run has tensors of its own
-(`Stacked`) or a lane of a compiled loop (`compiled_loop.Loop`), and shares only products that give
-it the same bits; on CUDA runs are batched, and agree to the precision of the dtype.
+(`Stacked`), unless compiled passes take run after run (`networks.CompiledByGram`), or a lane of a
+compiled loop (`compiled_loop.Loop`), and shares only products that give it the same bits; on CUDA runs are batched, and agree to the precision of the dtype.
 """
 
-from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -17,8 +16,7 @@ import torch
 from torch import Tensor
 
 from largestep.engine.descent import Descent
-from largestep.engine.first_layer import ByGram, ByWeights
-from largestep.engine.networks import network
+from largestep.engine.networks import CompiledByGram, network
 from largestep.engine.problem import Problem
 from largestep.engine.products import multiply
 from largestep.engine.stepping import Constant, stepping
@@ -186,7 +184,7 @@ def arrange(problem: Problem, weights: list[Tensor], descent: Descent) -> Layout
     m = weights[0].shape[1]
     # Only gradients keep the weights in W0 + span(X).
     gram = descent.direction.plain and n < 2 * d
-    kind = partial(network(problem), form=ByGram if gram else ByWeights)
+    kind = network(problem, gram)
     if problem.X.device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = False
         batched = Stacked(kind, problem, weights, descent, size=len(descent))
@@ -200,7 +198,9 @@ def arrange(problem: Problem, weights: list[Tensor], descent: Descent) -> Layout
         from largestep.engine.compiled_loop import Loop
 
         return Separate(Loop, problem, weights, descent, size=max(8, _BLOCK // (n * m)))
-    return Stacked(kind, problem, weights, descent)
+    # Not with policies: their formulas on all runs are the tensor library's.
+    together = kind is CompiledByGram and descent.constant
+    return Stacked(kind, problem, weights, descent, size=len(descent) if together else 1)
 
 
 def _together(parts) -> list[Tensor]:

@@ -52,7 +52,8 @@ class Network(ABC):
             multiply([wanted])
 
     def descend(self, factor: Tensor) -> None:
-        """w <- w - factor * grad L, factor (R, 1, 1), from the measured point."""
+        """w <- w - factor * grad L, factor (R, 1, 1), from the measured point; `measure` or `loss`
+        comes next."""
         # The gradient first, then subtracted: as part of its product, it is 24 times less accurate.
         for layer, grad in zip(self.weights, self.grads, strict=True):
             layer.addcmul_(grad, factor, value=-1)

@@ -3,13 +3,17 @@
 Gradients are derived by hand; with G_i = -l'(y_i f_i), dL/df_i = -y_i G_i / n.
 """
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import torch
 from torch import Tensor
 
+from largestep.engine.first_layer import ByGram, ByWeights
 from largestep.engine.gated import Gated
 from largestep.engine.network import Network
 from largestep.engine.problem import Problem
-from largestep.engine.products import product
+from largestep.engine.products import Product, product
 
 
 class Perceptron(Network):
@@ -54,28 +58,72 @@ class TwoLayer(Network):
     def __init__(self, problem, weights, form):
         super().__init__(problem, weights, form)
         self.head = problem.head.expand(len(self.f), 1, -1)
-        self.compiled = None
-        if problem.X.device.type == "cpu" and problem.compilable:
-            from largestep.engine.compiled_pass import differentiator  # numba takes .3 s to import
-
-            self.compiled = differentiator(problem)
 
     def _differentiate(self, scalars: Tensor) -> None:
         Z, D = self.first.Z, self.first.D
-        if self.compiled:
-            self.compiled(Z, D, self.f, scalars)
-            return
         value, slope = self.problem.activation.value_and_slope(Z)
         torch.bmm(self.head, value, out=self.f[:, None])
         pull = self._summarise(scalars)
         torch.mul(slope.mul_(self.head.mT), pull[:, None], out=D)
 
     def _outputs(self, Z: Tensor) -> Tensor:
-        return torch.bmm(self.head, self.problem.activation.value(Z))[:, 0]
+        return torch.bmm(self.head[: len(Z)], self.problem.activation.value(Z))[:, 0]
 
 
-def network(problem: Problem) -> type[Network]:
-    """The kind of network that the problem has; its first layer may have either form."""
-    if problem.gate_slope is not None:
-        return Gated
-    return Perceptron if problem.head is None else TwoLayer
+class CompiledByWeights(TwoLayer):
+    """The same on the CPU, what lies between products compiled."""
+
+    def __init__(self, problem, weights):
+        super().__init__(problem, weights, ByWeights)
+        from largestep.engine.compiled_pass import differentiator  # numba takes .3 s to import
+
+        self.differentiate = differentiator(problem)
+
+    def _differentiate(self, scalars: Tensor) -> None:
+        self.differentiate(self.first.Z, self.first.D, self.f, scalars)
+
+
+class CompiledByGram(TwoLayer):
+    """The same by the Gram matrix: a step is taken in the pass that measures the point behind it.
+
+    step: (R,), the stepsizes of that step; 0 where none is to be taken.
+    """
+
+    def __init__(self, problem, weights):
+        super().__init__(problem, weights, ByGram)
+        from largestep.engine.compiled_pass import strider  # numba takes .3 s to import
+
+        first, self.step = self.first, torch.zeros(len(self.f), dtype=torch.float64)
+        moved = (first.change, first.Z0, first.Z, first.C, first.D)
+        self.stride = strider(problem, self.step, *moved, self.f)
+
+    def descend(self, factor: Tensor) -> None:
+        self.step.copy_(factor[:, 0, 0])
+
+    def passes(self, scalars: Tensor) -> Iterator[Product]:
+        self._differentiate(scalars)
+        yield from self.first.backward()
+        scalars[3] = self.first.squared_grad_norm()
+
+    def _differentiate(self, scalars: Tensor) -> None:
+        self.stride(scalars)
+        scalars[2].neg_().add_(self.first.squared_norm0)
+
+    def _outputs(self, Z: Tensor) -> Tensor:
+        return torch.cat([super(CompiledByGram, self)._outputs(z.clone()) for z in Z.split(1)])
+
+    def moving(self, factor: Tensor, moves: None = None) -> Tensor:
+        Z = self.first.Z
+        moved = (Z.double() - factor.double() * self.first.change.double()).to(Z)
+        return (moved != Z).double().mean((1, 2))
+
+
+def network(problem: Problem, by_gram: bool) -> Callable[[Problem, list[Tensor]], Network]:
+    """How the kind of network that the problem has is built, its first layer in that form."""
+    if problem.gate_slope is None and problem.head is not None:
+        if problem.X.device.type == "cpu" and problem.compilable:
+            return CompiledByGram if by_gram else CompiledByWeights
+        kind = TwoLayer
+    else:
+        kind = Perceptron if problem.gate_slope is None else Gated
+    return partial(kind, form=ByGram if by_gram else ByWeights)

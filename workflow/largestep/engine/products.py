@@ -14,7 +14,7 @@ takes twice as long as OpenBLAS for half of them. Small ones are torch's, run by
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 from typing import NamedTuple
 
@@ -28,6 +28,9 @@ _LARGE = 10**7
 
 #: Numbers in the widest vector, in float64.
 _VECTOR = 8
+
+#: Bytes to which a tensor of its own is aligned.
+_LINE = 64
 
 #: Rows of a run from which its own product is as fast as a stack's (measured).
 _TALL = 128
@@ -52,15 +55,19 @@ class Shared:
         product has the same bits (measured)."""
         return _pack(self.matrix)
 
-    def times(self, rows: Tensor) -> Tensor:
-        """rows (k, q) times the matrix, on the CPU, by the library for large products."""
+    def times(self, rows: Tensor, out: Tensor) -> None:
+        """rows (k, q) times the matrix into out (k, s), on the CPU, by the library for large
+        products."""
         if self.matrix.dtype == torch.float32 and onednn():
-            return _linear(rows, self.packed)
-        return _numpy(rows, self.padded)[:, : self.matrix.shape[1]]
+            out.copy_(_linear(rows, self.packed))
+        elif self.padded is self.matrix:
+            _numpy(rows, self.matrix, out)
+        else:
+            out.copy_(_numpy(rows, self.padded)[:, : out.shape[1]])
 
 
 class Product(NamedTuple):
-    """rows (R, m, q) times the shared matrix (q, s); goes into out (R, m, s)."""
+    """rows (R, m, q) times the shared matrix (q, s); goes into out (R, m, s), contiguous."""
 
     rows: Tensor
     shared: Shared
@@ -73,18 +80,36 @@ def multiply(products: Sequence[Product]) -> None:
     matrix = shared.matrix
     _, m, q = rows[0].shape
     size = (m, q, matrix.shape[1])
-    if matrix.device.type == "cuda" or math.prod(size) < _LARGE:
+    if matrix.device.type == "cuda":
         for each, out in zip(rows, outs, strict=True):
-            # A batch of one: torch's `mm` takes longer for the small ones (measured).
             torch.bmm(each.flatten(0, 1)[None], matrix[None], out=out.flatten(0, 1)[None])
         return
-    runs, turned, threads = len(rows), not matrix.is_contiguous(), torch.get_num_threads()
-    if runs > 1 and m < _TALL and _stackable(runs, *size, matrix.dtype, turned, threads):
-        results = shared.times(torch.cat(rows).flatten(0, 1)).split(m)
+    runs = sum(map(len, rows))
+    if math.prod(size) < _LARGE:
+        for each, out in _runs(rows, outs):
+            # A batch of one: torch's `mm` takes longer for the small ones (measured).
+            if each.data_ptr() % _LINE or out.data_ptr() % _LINE:
+                out.copy_(torch.bmm(each.clone()[None], matrix[None])[0])
+            else:
+                torch.bmm(each[None], matrix[None], out=out[None])
+        return
+    turned, threads = not matrix.is_contiguous(), torch.get_num_threads()
+    if runs == 1 or m >= _TALL or not _stackable(runs, *size, matrix.dtype, turned, threads):
+        for each, out in _runs(rows, outs):
+            shared.times(each, out)
+    elif len(rows) == 1:
+        shared.times(rows[0].flatten(0, 1), outs[0].flatten(0, 1))
     else:
-        results = [shared.times(each.flatten(0, 1)) for each in rows]
-    for out, result in zip(outs, results, strict=True):
-        out.copy_(result.reshape(out.shape))
+        result = matrix.new_empty(runs * m, size[2])
+        shared.times(torch.cat(rows).flatten(0, 1), result)
+        for out, part in zip(outs, result.split([out.shape[0] * m for out in outs]), strict=True):
+            out.copy_(part.view_as(out))
+
+
+def _runs(rows: Sequence[Tensor], outs: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Run by run, (m, q) and (m, s)."""
+    for each, out in zip(rows, outs, strict=True):
+        yield from zip(each, out, strict=True)
 
 
 @cache
@@ -104,14 +129,14 @@ def _stackable(
         return torch.randn(*shape, generator=generator, dtype=dtype)
 
     shared = Shared(random(s, q).T if turned else random(q, s))
+    together, alone = torch.empty(runs, m, s, dtype=dtype), torch.empty(m, s, dtype=dtype)
     for _ in range(max(4, min(100, 10**9 // (runs * m * q * s)))):
         rows = random(runs, m, q)
-        together = shared.times(rows.flatten(0, 1)).split(m)
-        if any(
-            not torch.equal(shared.times(each.clone()), result)
-            for each, result in zip(rows, together, strict=True)
-        ):
-            return False
+        shared.times(rows.flatten(0, 1), together.flatten(0, 1))
+        for each, result in zip(rows, together, strict=True):
+            shared.times(each.clone(), alone)
+            if not torch.equal(alone, result):
+                return False
     return True
 
 
@@ -128,6 +153,13 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     if a.device.type == "cpu" and a.dim() == b.dim() == 2 and a.numel() * b.shape[1] >= _LARGE:
         return _multiplier(a.dtype)(a, b)
     return a @ b
+
+
+def run_by_run(rows: Tensor, matrix: Tensor) -> Tensor:
+    """rows (R, m, q) times the matrix (q, s), now and then; on the CPU as if a run were alone."""
+    if rows.device.type != "cpu":
+        return torch.matmul(rows, matrix)
+    return torch.stack([matmul(run.clone(), matrix) for run in rows])
 
 
 def gram(X: Tensor) -> Tensor:
@@ -161,14 +193,15 @@ def _pack(matrix: Tensor) -> Tensor:
     return torch.ops.mkldnn._reorder_linear_weight(matrix.mT.contiguous(), None)
 
 
-def _numpy(a: Tensor, b: Tensor) -> Tensor:
+def _numpy(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     # As many threads as torch has been given, whatever the environment says.
     threads = torch.get_num_threads()
     for library in _blas().lib_controllers:
         if library.get_num_threads() != threads:
             library.set_num_threads(threads)
     with np.errstate(all="ignore"):  # divergence is a result
-        return torch.from_numpy(np.matmul(a.numpy(), b.numpy()))
+        into = None if out is None else out.numpy()
+        return torch.from_numpy(np.matmul(a.numpy(), b.numpy(), out=into))
 
 
 @cache

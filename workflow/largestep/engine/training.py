@@ -15,6 +15,7 @@ from torch import Tensor
 from largestep.engine.descent import Descent
 from largestep.engine.layouts import Layout, arrange
 from largestep.engine.problem import SCALARS, Problem
+from largestep.engine.products import run_by_run
 from largestep.engine.record import Running, Watch, row_steps, snapshot_steps
 
 #: Columns that `train` records at each row step, in this order.
@@ -223,9 +224,7 @@ def _accuracy(outputs: Tensor, y: Tensor) -> Tensor:
 def _neurons(problem: Problem, W: Tensor) -> Tensor:
     """(2, R, m): min_i y_i sign(c_j) (x_i . w_j) / ||w_j||, and ||w_j|| (paper, Figure 4)."""
     norms = torch.linalg.vector_norm(W, dim=2)
-    # Run by run, so that no run's product depends on another.
-    Z = torch.stack([w.clone() @ problem.X.T for w in W])
-    signed = Z * problem.y * problem.head.sign()[:, None]
+    signed = run_by_run(W, problem.X.T) * problem.y * problem.head.sign()[:, None]
     return torch.stack([signed.amin(2) / norms, norms]).double()
 
 
