@@ -296,8 +296,9 @@ def test_a_dead_submitter_is_started_again(single):
         "model": {**experiments["xor"]["model"], "width": 2},  # shorter, so it comes second
     }
     single.configure()
-    script = "echo $1 >> order.txt; if test $1 = held; then mkdir first-held && sleep 40; fi; true"
-    single.before_training(script)
+    # Held until the second submitter has seen it, whatever time that takes.
+    hold = "mkdir -p first-held; until test -e released; do sleep 1; done"
+    single.before_training(f"echo $1 >> order.txt; if test $1 = held; then {hold}; fi")
     process = single.start("--groups", "train=alone")
     finished = single.results / "runs" / "xor" / "seed=0.parquet"
     wait_until(lambda: len(running(single)) == 1 and "Training xor" in single.output)
@@ -308,6 +309,7 @@ def test_a_dead_submitter_is_started_again(single):
 
     process = single.start("--groups", "train=alone")
     wait_until(lambda: "Waiting for SLURM jobs of an earlier run" in single.output)
+    (single.root / "released").touch()
     most = 0
     while process.poll() is None:
         most = max(most, len(running(single)))
