@@ -6,7 +6,8 @@ shapes they are fast for.
 A run's numbers must not depend on its neighbours, bitwise on the CPU. A library's kernels choose
 their order of summation by position and alignment, so on the CPU every run has tensors of its own
 (`Stacked`), unless compiled passes take run after run (`networks.CompiledByGram`), or a lane of a
-compiled loop (`compiled_loop.Loop`), and shares only products that give it the same bits; on CUDA runs are batched, and agree to the precision of the dtype.
+compiled loop (`compiled_loop.Loop`), and shares only products that give it the same bits; on CUDA
+runs are batched, and agree to the precision of the dtype.
 """
 
 from itertools import pairwise
