@@ -68,7 +68,7 @@ def closure(*modules: str, registries: bool = False) -> tuple[set[str], set[str]
         if any(f"{module}.".startswith(f"{exempt}.") for exempt in EXEMPT):
             continue
         ours.add(module)
-        for name in _imports(module):
+        for name in _imported(module):
             if name.partition(".")[0] == "largestep":
                 waiting.append(name)
             else:
@@ -76,11 +76,6 @@ def closure(*modules: str, registries: bool = False) -> tuple[set[str], set[str]
                 if top not in sys.stdlib_module_names:
                     libraries.add(DISTRIBUTIONS.get(top, top).lower())
     return ours, libraries
-
-
-@cache
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
 
 
 @cache
@@ -95,13 +90,19 @@ def _tree(path: Path) -> str:
     return ast.dump(tree)
 
 
+@cache
+def _imported(module: str) -> frozenset[str]:
+    """Once a process, which asks it for every stage: walking trees is what takes time here."""
+    return frozenset(_imports(module))
+
+
 def _imports(module: str) -> Iterable[str]:
     """Absolute names of the modules that a module imports, at its top or inside functions."""
     path = _file(module)
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     if "." in module:
         yield module.rpartition(".")[0]
-    for node in ast.walk(_parse(path)):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
