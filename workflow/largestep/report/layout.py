@@ -62,7 +62,7 @@ def arrange(
     rect = (0, below / height, across / width, (body - below) / height)
     figure.get_layout_engine().set(rect=rect, w_pad=0.05, wspace=0.04)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # done; each file would do it again
+    figure.set_layout_engine(None)  # done; with any engine, each file would be drawn twice
     for line, (text, look) in enumerate(title):
         top = 1 - (0.08 + line * _LINE) / height
         figure.text(0.06 / width, top, text, va="top", parse_math=style.is_math(text), **look)
