@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ def main(
     mistake of the user's, or of the machine's files, is exit code 1 and one line: in the log, which
     Snakemake's run repeats at its end, or on stderr where there is none.
     """
+    gc.freeze()  # the libraries, which stay: collections pass over them
+    gc.enable()
     parser.add_argument("--log", type=Path, help="the outputs' provenance, or what went wrong")
     parser.add_argument("--code", default="", help="fingerprint of the code, for the log")
     arguments = parser.parse_args(list(_expanded(sys.argv[1:])))
@@ -59,6 +62,7 @@ def main(
             _fail(f"{place}{error.strerror or error}", arguments.log)
         except Exception:
             _fail(traceback.format_exc().strip(), arguments.log)
+    gc.freeze()  # or Python takes torch apart before it ends, which takes half a second
 
 
 def _expanded(given: Sequence[str]) -> Iterator[str]:
