@@ -5,6 +5,7 @@ PROFILE ?= default
 NAME ?= paper
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONDONTWRITEBYTECODE # or every job compiles all its modules again
 READY := .venv/.ready$(if $(filter slurm sge,$(PROFILE)),-$(PROFILE))
 RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(GPU),--resources gpu=$(GPU))
 ESTIMATE := python -m largestep.stages.estimate $(if $(CORES),--cores $(CORES)) $(if $(GPU),--gpus $(GPU))
