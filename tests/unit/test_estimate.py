@@ -4,6 +4,7 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -221,3 +222,15 @@ def test_data_sets_need_not_be_there(tmp_path, monkeypatch):
     images = {"source": "cifar10", "classes": classes, "n": 20, "preprocessing": ["center"]}
     (found,) = forecast(graph(images=XOR | {"dataset": images}), Store(tmp_path / "store"))
     assert np.isfinite(found.training).all() and not list(tmp_path.iterdir())
+
+
+def test_training_that_sharpness_waits_for_and_large_figures_come_first():
+    panels = {"panels": ["loss", "scaled_loss", "normalized_margin"]}
+    base = XOR | {"train": XOR["train"] | {"record": {"snapshots": 8}}}
+    found = graph(alone=base, waited=base | {"sharpness": {}, "figure": panels})
+    urgency = {
+        name: found.requests.urgency(SimpleNamespace(experiment=name, job="0-1"))
+        for name in found.config.experiments
+    }
+    assert urgency["waited"] == 2 * urgency["alone"]
+    assert found.figure_urgency(SimpleNamespace(figure="waited")) == 3

@@ -11,6 +11,7 @@ rule claims:
         f"{graph.results}/logs/claims.log",
     benchmark:
         f"{graph.results}/benchmarks/claims/all.tsv"
+    priority: 1000  # before the figures: the report waits for it, too, and it takes longer
     localrule: True
     conda:
         "../../envs/environment.yaml"

@@ -16,6 +16,7 @@ rule figure:
         f"{graph.results}/logs/figure/{{figure}}.log",
     benchmark:
         f"{graph.results}/benchmarks/figure/{{figure}}.tsv"
+    priority: graph.figure_urgency
     localrule: True
     conda:
         "../../envs/environment.yaml"

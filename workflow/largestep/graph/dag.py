@@ -306,6 +306,11 @@ class Graph:
         used = (experiment.modules for experiment in self.config.experiments.values())
         return fingerprint("stages.claims", *set().union(*used))
 
+    def figure_urgency(self, wildcards) -> int:
+        """Figures of many axes first, as with `Requests.urgency`."""
+        panels = self.config.figure(wildcards.figure).panels
+        return len(panels) * len(self.config.only(wildcards.figure).experiments)
+
     def figure_code(self, wildcards) -> str:
         drawn = [f"report.panels.{p}" for p in self.config.figure(wildcards.figure).panels]
         drawn = ["report.atlas"] if wildcards.figure in self.config.atlases else drawn

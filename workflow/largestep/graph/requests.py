@@ -59,10 +59,11 @@ class Requests:
     def urgency(self, wildcards) -> float:
         """Long jobs first, or the last of them would keep one core busy and leave the others idle.
 
-        The seconds expected of training the experiment; sharpness and gradient flow, which follow
-        it, are long where that is.
+        The seconds expected of training the experiment; sharpness and gradient flow are long where
+        that is. Twice as many where sharpness waits for it, or it would be alone at the end.
         """
-        return resources.work(self._shape(wildcards))
+        waits = 1 + bool(self._graph.experiment(wildcards).sharpness)
+        return waits * resources.work(self._shape(wildcards))
 
     def gpus(self, wildcards) -> int:
         return resources.gpus(self._shape(wildcards))
