@@ -13,7 +13,7 @@ from largestep.engine.compiled_pass import descender
 from largestep.engine.descent import Descent
 from largestep.engine.first_layer import inner, squares
 from largestep.engine.problem import SCALARS, Problem
-from largestep.engine.stepping import constant_pace
+from largestep.engine.scheduled import Scheduled
 
 
 class Loop:
@@ -27,19 +27,14 @@ class Loop:
     def __init__(self, problem: Problem, weights: list[Tensor], descent: Descent):
         self.problem, self.initial = problem, weights[0]
         self.data = (problem.X.double(), problem.y.double())
-        self.policy = descent.policy(problem.X.device)
-        self.stepsizes = descent.stepsizes(problem.X.device)
+        self.stepsizes = Scheduled(descent)
         self.run_steps = descender(problem, len(descent))
         self.network = (problem.activation.numbers, problem.head.double().numpy())
-        self.clock = {}
-        if self.stepsizes is None:
-            zeros = torch.zeros(len(descent), dtype=torch.float64)
-            self.clock = {name: zeros.clone() for name in ("t", "time", "last_stepsize")}
         self._place(weights[0])
 
     def load(self, state: dict[str, Tensor]) -> None:
         self._place(state["layer0"])
-        self.clock = {name: state[name].clone() for name in self.clock}
+        self.stepsizes.load(state)
 
     def _place(self, weights: Tensor) -> None:
         self.W = weights.permute(2, 1, 0).numpy().copy(order="C")
@@ -50,19 +45,8 @@ class Loop:
         self._descend(*self.data, self.grad, self.f, scalars[None])
 
     def advance(self, series: Tensor) -> None:
-        stepsizes = self._stepsizes(len(series) - 1)
+        stepsizes = self.stepsizes.next(len(series) - 1)
         self._descend(*self.data, self.grad, self.f, series[1:], stepsizes)
-
-    def _stepsizes(self, count: int) -> Tensor:
-        """Those of the next `count` steps, (count, R)."""
-        if self.stepsizes is not None:
-            return self.stepsizes.expand(count, -1)
-        t, time, last = self.clock.values()
-        steps = self.policy.at(t + torch.arange(count)[:, None])
-        t += count
-        time.copy_(torch.cat([time[None], steps]).cumsum(0)[-1])
-        last.copy_(steps[-1])
-        return steps
 
     def test_outputs(self) -> Tensor:
         X, y = (tensor.double() for tensor in self.problem.test)
@@ -93,21 +77,12 @@ class Loop:
         return inner(self.layers()[0], state["layer0"])
 
     def pace(self, step: int) -> dict[str, Tensor]:
-        if self.stepsizes is not None:
-            return constant_pace(self.stepsizes, step)
-        t, time, last = (tensor.clone() for tensor in self.clock.values())
-        return {
-            "time": time,
-            "last_stepsize": last if step else torch.full_like(last, torch.nan),
-            "evaluations": t + 1,
-        }
+        return self.stepsizes.pace(step)
 
     def moving(self, scalars: Tensor) -> Tensor:
-        stepsizes = (
-            self.stepsizes if self.stepsizes is not None else self.policy.at(self.clock["t"])
-        )
+        stepsizes = self.stepsizes.coming()
         (w,), g = self.layers(), torch.from_numpy(self.grad.transpose(2, 1, 0).copy())
         return ((w - g * stepsizes[:, None, None]).to(w) != w).double().mean((1, 2))
 
     def state(self) -> dict[str, Tensor]:
-        return {"layer0": self.layers()[0]} | self.clock
+        return {"layer0": self.layers()[0]} | self.stepsizes.clock
