@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import njit
+from scipy import stats
 
 from largestep.method import compiled
+from largestep.method.normal import normal
 
 X = np.concatenate([-np.logspace(-300, 2.8, 20_001), [0.0], np.logspace(-300, 2.8, 20_001)])
 
@@ -89,3 +91,33 @@ def test_code_kept_on_disk_by_several_processes_is_not_mixed_up(tmp_path):
     compiled, tensors = losses(*pairs).T
     np.testing.assert_allclose(compiled, tensors, rtol=1e-12)
     assert len(set(compiled)) == len(pairs)
+
+
+@njit(error_model="numpy")
+def normal_of(x, probability, density):
+    for i in range(len(x)):
+        probability[i], density[i] = normal(x[i])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_normal_distribution_in_the_precision_of_its_argument(dtype):
+    x = np.concatenate([np.linspace(-13, 13, 200_001), [0.0, -0.0]]).astype(dtype)
+    probability, density = np.empty_like(x), np.empty_like(x)
+    normal_of(x, probability, density)
+    unit = 4 * (1 + x.astype(float) ** 2) * np.finfo(dtype).eps
+    expected = stats.norm.cdf(x.astype(float)), stats.norm.pdf(x.astype(float))
+    for found, true in zip((probability, density), expected, strict=True):
+        normal_range = true > np.finfo(dtype).tiny
+        error = abs(found - true) / true
+        assert (error < unit)[normal_range].all()
+        assert abs(found - true)[~normal_range].max(initial=0) <= np.finfo(dtype).tiny
+        assert abs(found - true).max() < 2 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_normal_distribution_at_the_ends(dtype):
+    x = np.array([-np.inf, -1e6, 1e6, np.inf, np.nan], dtype=dtype)
+    probability, density = np.empty_like(x), np.empty_like(x)
+    normal_of(x, probability, density)
+    np.testing.assert_array_equal(probability, [0, 0, 1, 1, np.nan])
+    np.testing.assert_array_equal(density, [0, 0, 0, 0, np.nan])

@@ -15,6 +15,7 @@ from obvious import (
 )
 
 from largestep.engine.compiled_loop import Loop
+from largestep.engine.compiled_perceptron import PerceptronLoop
 from largestep.engine.first_layer import ByGram, ByWeights
 from largestep.engine.gated import Gated
 from largestep.engine.layouts import Separate, Stacked, arrange
@@ -38,13 +39,14 @@ GATED = {
     "gated by Gram": partial(Gated, form=ByGram),
 }
 STEPWISE = TWO_LAYER | COMPILED | PERCEPTRON | GATED
-LAYOUTS = {"loop": Loop} | STEPWISE
+LOOPS = {"loop": Loop, "perceptron in a loop": PerceptronLoop}
+LAYOUTS = LOOPS | STEPWISE
 
 
 def batched(kind, problem, weights, descent):
     """All runs in one network, as on CUDA; or in one loop."""
-    if kind is Loop:
-        return Loop(problem, weights, descent)
+    if kind in LOOPS.values():
+        return kind(problem, weights, descent)
     return Stacked(kind, problem, weights, descent, size=len(descent))
 
 
@@ -66,7 +68,7 @@ def parametrize(layouts):
 def setting(kind, n=7, d=5, m=6, runs=3, activation=LEAKY_SOFTPLUS, dtype=torch.float64):
     """A problem with test data, weights (R, out, in) and stepsizes (R,)."""
     X, y = random_data(n + 4, d, dtype=dtype)
-    deep = kind in PERCEPTRON.values() or kind is Perceptron
+    deep = kind in (*PERCEPTRON.values(), Perceptron, PerceptronLoop)
     head = None if deep else signed_head(m, dtype)
     options = {}
     if kind in GATED.values() or kind is Gated:
@@ -231,6 +233,8 @@ def test_the_shape_alone_chooses_the_layout():
     def chosen(kind, n, d, runs=2, **options):
         problem, weights, stepsizes = setting(kind, n, d, runs=runs, **options)
         layout = arrange(problem, weights, constant(stepsizes))
+        if isinstance(layout, PerceptronLoop):
+            return PerceptronLoop
         part = layout.parts[0]
         return Loop if isinstance(part, Loop) else (type(part), type(part.first))
 
@@ -239,7 +243,8 @@ def test_the_shape_alone_chooses_the_layout():
         assert chosen(TwoLayer, 4, 2, runs, dtype=torch.float32) is Loop
         assert chosen(TwoLayer, 3000, 30, runs) == (CompiledByWeights, ByWeights)
         assert chosen(TwoLayer, 400, 300, runs) == (CompiledByGram, ByGram)
-        assert chosen(Perceptron, 4, 2, runs) == (Perceptron, ByWeights)
+        assert chosen(Perceptron, 4, 2, runs) is PerceptronLoop
+        assert chosen(Perceptron, 20_000, 90, runs) == (Perceptron, ByWeights)
         assert chosen(Perceptron, 3, 2, runs) == (Perceptron, ByGram)
         assert chosen(Gated, 4, 2, runs) == (Gated, ByWeights)
         assert chosen(Gated, 3, 2, runs) == (Gated, ByGram)
@@ -248,7 +253,7 @@ def test_the_shape_alone_chooses_the_layout():
 @parametrize(LAYOUTS)
 def test_a_diverging_run_leaves_the_others_alone(kind):
     problem, weights, stepsizes = setting(kind)
-    several = Separate if kind is Loop else Stacked
+    several = Separate if kind in LOOPS.values() else Stacked
     alone = several(kind, problem, weights, constant(stepsizes))
     series = advanced(alone, 3, 40)
     weights[0][1] = torch.inf

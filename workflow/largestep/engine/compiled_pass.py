@@ -1,14 +1,13 @@
 """The passes of small two-layer nets, compiled: every operation in a fixed order.
 
 Every operation is an IEEE operation (`method.compiled`). So a run's numbers depend neither on its
-neighbours, nor on its place among them, nor on the processor (but for GELU's erf, which is the C
-library's).
+neighbours, nor on its place among them, nor on the processor.
 
 The functions are written for any activation, any loss and any number of runs: `activation`, `loss`
-and `lanes` are names to which `_specialised` gives a meaning before numba compiles them.
+and `lanes` are names to which `specialised` gives a meaning before numba compiles them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import FunctionType
 
@@ -23,12 +22,12 @@ from largestep.method.compiled import compiled, fma
 
 def descender(problem: Problem, runs: int) -> Callable:
     """`_descend` for the problem's activation and loss, and so many runs."""
-    return _compiled(problem, _descend, _DESCEND, alone=runs == 1)
+    return specialised(problem, _descend, _DESCEND, alone=runs == 1)
 
 
 def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor], None]:
     """What `networks.TwoLayer` does between products by weights, compiled; computed in float64."""
-    run = _compiled(problem, _differentiate_run, _DIFFERENTIATE, alone=False)
+    run = specialised(problem, _differentiate_run, _DIFFERENTIATE)
     network = (problem.activation.numbers, problem.head.numpy(), problem.y.numpy())
 
     def differentiate(Z: Tensor, D: Tensor, f: Tensor, scalars: Tensor) -> None:
@@ -42,7 +41,7 @@ def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor
 
 def strider(problem: Problem, *moved: Tensor) -> Callable[[Tensor], None]:
     """The same by the Gram matrix: `_stride` on the tensors that it moves, which stay in place."""
-    run = _compiled(problem, _stride, _STRIDE, alone=False)
+    run = specialised(problem, _stride, _STRIDE)
     tensors = (problem.head, problem.y, *moved)
     stride = partial(run, problem.activation.numbers, *(tensor.numpy() for tensor in tensors))
     return lambda scalars: stride(scalars.numpy())
@@ -62,8 +61,18 @@ def _one(runs):
     return 1
 
 
-def _compiled(problem: Problem, function: FunctionType, signatures, alone: bool) -> Callable:
-    """One of the functions below for the problem's activation and loss, compiled.
+@compiled
+def _as_it_is(z):
+    return z
+
+
+def specialised(
+    problem: Problem, function: FunctionType, signatures: Iterable[tuple], alone: bool = False
+) -> Callable:
+    """A function with parts from below, compiled for the problem's activation and loss.
+
+    signatures: numba's types of the arguments, but for the first, the activation's numbers.
+    alone: for one run where there may be several.
 
     numba keeps the result on disk by the function's name and this file's date, and links what it
     finds there by the names of the functions inside; every name therefore tells the activation, the
@@ -71,22 +80,24 @@ def _compiled(problem: Problem, function: FunctionType, signatures, alone: bool)
     """
     key = (function, type(problem.activation), type(problem.loss), alone)
     if key not in _cache:
-        code = fingerprint(*(kind.__module__.partition(".")[2] for kind in key[1:3]))
+        modules = (part.__module__.partition(".")[2] for part in key[:3])
+        code = fingerprint(*modules)
         suffix = f"{problem.activation.name}_{problem.loss.name}_{code}" + "_alone" * alone
         names = {
             "activation": problem.activation.scalar(),
             "loss": problem.loss.scalar(),
             "lanes": _one if alone else _any,
+            "widened": _as_it_is if problem.activation.follows else np.float64,
         }
-        for part in (_activate, _contract, _lose, _pull):
-            names[part.__name__] = compiled(_specialised(part, suffix, **names))
+        for part in (activate, _contract, lose, _pull):
+            names[part.__name__] = compiled(_renamed(part, suffix, **names))
         signature = [(_numbers(problem.activation.numbers), *each) for each in signatures]
         made = njit(signature, cache=True, error_model="numpy")
-        _cache[key] = made(_specialised(function, suffix, **names))
+        _cache[key] = made(_renamed(function, suffix, **names))
     return _cache[key]
 
 
-def _specialised(function: FunctionType, suffix: str, **names: Callable) -> FunctionType:
+def _renamed(function: FunctionType, suffix: str, **names: Callable) -> FunctionType:
     """The same code with other meanings of some global names, under a name of its own."""
     made = FunctionType(function.__code__, function.__globals__ | names, function.__name__)
     made.__qualname__ = f"{function.__name__}_{suffix}"
@@ -97,11 +108,11 @@ def _numbers(values: tuple[float, ...]):
     return types.UniTuple(types.float64, len(values)) if values else types.Tuple(())
 
 
-def _activate(numbers, Z, values, slopes):
+def activate(numbers, Z, values, slopes):
     """Values phi(z) of the pre-activations Z, and slopes."""
     for e in range(Z.size):
         # Widened here: where the function does it, numba finds no vector form of this loop.
-        values[e], slopes[e] = activation(np.float64(Z[e]), *numbers)  # noqa: F821
+        values[e], slopes[e] = activation(widened(Z[e]), *numbers)  # noqa: F821
 
 
 def _contract(head, values, f):
@@ -116,7 +127,7 @@ def _contract(head, values, f):
                 f[i, r] = fma(head[j], values[(i * m + j) * R + r], f[i, r])
 
 
-def _lose(y, f, scalars, scratch):
+def lose(y, f, scalars, scratch):
     """Loss, margin and slope of the outputs f (n, R) in scalars (5, R); returns dL/df, (n, R).
 
     scratch: (3, n * R), of which the result is a part.
@@ -161,10 +172,10 @@ def _differentiate_run(numbers, head, y, Z, D, f, scalars):
     The samples have the place of the runs in the innermost axis, but for the loss.
     """
     n, values, outputs = len(y), np.empty_like(Z), np.empty(len(y))
-    _activate(numbers, Z, values, D)
+    activate(numbers, Z, values, D)
     _contract(head, values, outputs.reshape(1, n))
     f[:] = outputs
-    _pull(head, _lose(y, outputs.reshape(n, 1), scalars, np.empty((3, n))).reshape(1, n), D)
+    _pull(head, lose(y, outputs.reshape(n, 1), scalars, np.empty((3, n))).reshape(1, n), D)
 
 
 def _stride(numbers, head, y, step, change, Z0, Z, C, D, f, scalars):
@@ -190,14 +201,14 @@ def _stride(numbers, head, y, step, change, Z0, Z, C, D, f, scalars):
             for i in range(n):
                 ends = np.float64(z0[i]) + np.float64(z[i])
                 products[i] = fma(np.float64(c[i]), ends, products[i])
-            _activate(numbers, z, values, d)
+            activate(numbers, z, values, d)
             for i in range(n):
                 outputs[i] = fma(head[j], values[i], outputs[i])
         f[r] = outputs
         step[r], scalars[2, r] = 0, 0
         for i in range(n):
             scalars[2, r] += products[i]
-        pull = _lose(y, outputs.reshape(n, 1), scalars[:, r : r + 1], scratch)
+        pull = lose(y, outputs.reshape(n, 1), scalars[:, r : r + 1], scratch)
         _pull(head, pull.reshape(1, n), D[r].reshape(-1))
 
 
@@ -229,9 +240,9 @@ def _descend(numbers, head, stepsizes, X, y, W, grad, f, series):
             for k in range(1, d):
                 for e in range(m * R):
                     Z[i, e] = fma(X[i, k], np.float64(w[k, e]), Z[i, e])
-        _activate(numbers, flat_Z, values, flat_D)
+        activate(numbers, flat_Z, values, flat_D)
         _contract(head, values, f)
-        _pull(head, _lose(y, f, scalars, scratch), flat_D)
+        _pull(head, lose(y, f, scalars, scratch), flat_D)
         for k in range(d):
             for e in range(m * R):
                 g[k, e] = X[0, k] * D[0, e]

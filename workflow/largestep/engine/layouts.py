@@ -19,7 +19,7 @@ from torch import Tensor
 from largestep.engine.descent import Descent
 from largestep.engine.networks import CompiledByGram, network
 from largestep.engine.problem import Problem
-from largestep.engine.products import multiply
+from largestep.engine.products import LARGE, multiply
 from largestep.engine.stepping import Constant, stepping
 
 
@@ -194,11 +194,15 @@ def arrange(problem: Problem, weights: list[Tensor], descent: Descent) -> Layout
         from largestep.engine.cuda_graphs import Captured
 
         return Captured(batched)
-    small = n * m * d <= _LOOP
-    if problem.head is not None and small and problem.compilable and descent.scheduled:
-        from largestep.engine.compiled_loop import Loop
+    if descent.scheduled and problem.gate_slope is None and problem.compilable:
+        if problem.head is not None and n * m * d <= _LOOP:
+            from largestep.engine.compiled_loop import Loop
 
-        return Separate(Loop, problem, weights, descent, size=max(8, _BLOCK // (n * m)))
+            return Separate(Loop, problem, weights, descent, size=max(8, _BLOCK // (n * m)))
+        if problem.head is None and not gram and n * max(w[0].numel() for w in weights) < LARGE:
+            from largestep.engine.compiled_perceptron import PerceptronLoop
+
+            return PerceptronLoop(problem, weights, descent)
     # Not with policies: their formulas on all runs are the tensor library's.
     together = kind is CompiledByGram and descent.constant
     return Stacked(kind, problem, weights, descent, size=len(descent) if together else 1)

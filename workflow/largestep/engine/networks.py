@@ -47,9 +47,14 @@ class Perceptron(Network):
         self.first.D.copy_(delta)
 
     def _outputs(self, Z: Tensor) -> Tensor:
-        for layer in self.weights:
-            Z = torch.matmul(layer, self.problem.activation.value(Z))
-        return Z[:, 0] * self.scale
+        return perceptron_outputs(self.problem, self.weights, Z)
+
+
+def perceptron_outputs(problem: Problem, later: list[Tensor], Z: Tensor) -> Tensor:
+    """f (R, k) where the first layer's pre-activations are Z (R, m, k); later: the other layers."""
+    for layer in later:
+        Z = torch.matmul(layer, problem.activation.value(Z))
+    return Z[:, 0] * problem.output_scale
 
 
 class TwoLayer(Network):

@@ -24,7 +24,7 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 #: Multiplications from which faster kernels outweigh dearer calls (measured).
-_LARGE = 10**7
+LARGE = 10**7
 
 #: Numbers in the widest vector, in float64.
 _VECTOR = 8
@@ -85,7 +85,7 @@ def multiply(products: Sequence[Product]) -> None:
             torch.bmm(each.flatten(0, 1)[None], matrix[None], out=out.flatten(0, 1)[None])
         return
     runs = sum(map(len, rows))
-    if math.prod(size) < _LARGE:
+    if math.prod(size) < LARGE:
         for each, out in _runs(rows, outs):
             # A batch of one: torch's `mm` takes longer for the small ones (measured).
             if each.data_ptr() % _LINE or out.data_ptr() % _LINE:
@@ -142,7 +142,7 @@ def _stackable(
 
 def product(a: Tensor, b: Tensor, out: Tensor) -> None:
     """out = a b for every run: (R, p, q) and (R, q, s) to (R, p, s)."""
-    if a.device.type == "cpu" and len(a) == 1 and a.numel() * b.shape[2] >= _LARGE:
+    if a.device.type == "cpu" and len(a) == 1 and a.numel() * b.shape[2] >= LARGE:
         out[0].copy_(_multiplier(a.dtype)(a[0], b[0]))
     else:
         torch.bmm(a, b, out=out)
@@ -150,7 +150,7 @@ def product(a: Tensor, b: Tensor, out: Tensor) -> None:
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """a b, of which either may be a batch; two large matrices by the library for such."""
-    if a.device.type == "cpu" and a.dim() == b.dim() == 2 and a.numel() * b.shape[1] >= _LARGE:
+    if a.device.type == "cpu" and a.dim() == b.dim() == 2 and a.numel() * b.shape[1] >= LARGE:
         return _multiplier(a.dtype)(a, b)
     return a @ b
 
@@ -194,14 +194,18 @@ def _pack(matrix: Tensor) -> Tensor:
 
 
 def _numpy(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
-    # As many threads as torch has been given, whatever the environment says.
-    threads = torch.get_num_threads()
-    for library in _blas().lib_controllers:
-        if library.get_num_threads() != threads:
-            library.set_num_threads(threads)
+    keep_threads(_blas())
     with np.errstate(all="ignore"):  # divergence is a result
         into = None if out is None else out.numpy()
         return torch.from_numpy(np.matmul(a.numpy(), b.numpy(), out=into))
+
+
+def keep_threads(libraries: ThreadpoolController) -> None:
+    """As many threads as torch has been given, whatever the environment says."""
+    threads = torch.get_num_threads()
+    for library in libraries.lib_controllers:
+        if library.get_num_threads() != threads:
+            library.set_num_threads(threads)
 
 
 @cache

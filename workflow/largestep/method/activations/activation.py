@@ -14,7 +14,12 @@ from largestep.method.activations.constants import Constants
 
 
 class Activation(Named):
-    """Base of all activations; only `value_and_slope` must be given."""
+    """Base of all activations; only `value_and_slope` must be given.
+
+    follows: whether the compiled code of `scalar` computes in float32 where it is given one.
+    """
+
+    follows: ClassVar[bool] = False
 
     def value_and_slope(self, z):
         """phi(z) and phi'(z), elementwise, as new tensors of the shape and dtype of `z`."""
@@ -35,7 +40,7 @@ class Activation(Named):
         return constants(self)
 
     def scalar(self) -> Callable | None:
-        """Compiled code (z, *numbers) -> phi(z), phi'(z) of one float64.
+        """Compiled code (z, *numbers) -> phi(z), phi'(z) of one number.
 
         None where there is none: the network then trains without the compiled loop.
         """

@@ -1,7 +1,7 @@
 """GELU and its leaky form."""
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from largestep.method.activations.activation import Activation, Leaky
 from largestep.method.activations.constants import Constants
@@ -11,6 +11,7 @@ class GELU(Activation):
     """z Phi(z), Phi the standard normal distribution function (the exact form, with erf)."""
 
     name: Literal["gelu"] = "gelu"
+    follows: ClassVar[bool] = True
 
     def value_and_slope(self, z):
         probability = (z * math.sqrt(0.5)).erf_().add_(1).mul_(0.5)
@@ -36,12 +37,12 @@ class GELU(Activation):
         return Constants(2 * density, high, 1 - high, 2 / math.sqrt(2 * math.pi))
 
     def scalar(self):
-        from largestep.method.compiled import compiled, exp, fma
+        from largestep.method.compiled import compiled, fma
+        from largestep.method.normal import normal
 
         @compiled
         def gelu(z):
-            probability = 0.5 * (1 + math.erf(z * 0.7071067811865476))
-            density = exp(-0.5 * z * z) * 0.3989422804014327
+            probability, density = normal(z)
             return z * probability, fma(z, density, probability)
 
         return gelu
