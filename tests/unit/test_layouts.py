@@ -245,7 +245,7 @@ def test_the_shape_alone_chooses_the_layout():
         assert chosen(TwoLayer, 400, 300, runs) == (CompiledByGram, ByGram)
         assert chosen(Perceptron, 4, 2, runs) is PerceptronLoop
         assert chosen(Perceptron, 20_000, 90, runs) == (Perceptron, ByWeights)
-        assert chosen(Perceptron, 3, 2, runs) == (Perceptron, ByGram)
+        assert chosen(Perceptron, 600, 700, runs) == (Perceptron, ByGram)
         assert chosen(Gated, 4, 2, runs) == (Gated, ByWeights)
         assert chosen(Gated, 3, 2, runs) == (Gated, ByGram)
 

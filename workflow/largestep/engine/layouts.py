@@ -199,7 +199,9 @@ def arrange(problem: Problem, weights: list[Tensor], descent: Descent) -> Layout
             from largestep.engine.compiled_loop import Loop
 
             return Separate(Loop, problem, weights, descent, size=max(8, _BLOCK // (n * m)))
-        if problem.head is None and not gram and n * max(w[0].numel() for w in weights) < LARGE:
+        # It goes by weights: two products of the first layer for a smaller one by the Gram matrix.
+        limit = LARGE // 4 if gram else LARGE
+        if problem.head is None and n * max(layer[0].numel() for layer in weights) < limit:
             from largestep.engine.compiled_perceptron import PerceptronLoop
 
             return PerceptronLoop(problem, weights, descent)
