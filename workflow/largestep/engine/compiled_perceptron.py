@@ -69,10 +69,9 @@ class PerceptronLoop:
         return torch.from_numpy(self.f)
 
     def test_outputs(self) -> Tensor:
-        alone = zip(*(layer.split(1) for layer in self.layers()), strict=True)
-        Z = self.problem.test[0].T[None]
-        found = []
-        for first, *later in ([layer.clone() for layer in run] for run in alone):
+        found, layers, Z = [], self.layers(), self.problem.test[0].T[None]
+        for r in range(len(self.W)):
+            first, *later = (layer[r : r + 1].clone() for layer in layers)
             found.append(perceptron_outputs(self.problem, later, torch.matmul(first, Z)))
         return torch.cat(found)
 
