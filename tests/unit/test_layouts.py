@@ -21,6 +21,7 @@ from largestep.engine.gated import Gated
 from largestep.engine.layouts import Separate, Stacked, arrange
 from largestep.engine.networks import CompiledByGram, CompiledByWeights, Perceptron, TwoLayer
 from largestep.engine.problem import SCALARS
+from largestep.method.activations import GELU
 
 TWO_LAYER = {
     "two layers by weights": partial(TwoLayer, form=ByWeights),
@@ -147,6 +148,15 @@ def test_a_step_by_the_gram_matrix_rounds_float32_once():
     assert torch.equal(moving, (expected[0] != pairs[0][0]).double().mean((1, 2)))
     advanced(layout, 3, 1)
     assert torch.equal(first.Z, expected[0]) and torch.equal(first.C, expected[1])
+
+
+@pytest.mark.parametrize("kind", [PerceptronLoop, CompiledByGram, CompiledByWeights])
+def test_float32_stays_within_its_rounding(kind):
+    problem, weights, stepsizes = setting(kind, activation=GELU(), dtype=torch.float32)
+    found = advanced(batched(kind, problem, weights, constant(stepsizes)), 3, 5)
+    wide = replace(problem.double(), test=None)
+    exact = batched(kind, wide, [w.double() for w in weights], constant(stepsizes))
+    torch.testing.assert_close(found, advanced(exact, 3, 5), rtol=2e-5, atol=2e-6)
 
 
 @parametrize(LAYOUTS)

@@ -3,8 +3,8 @@
 Every operation is an IEEE operation (`method.compiled`). So a run's numbers depend neither on its
 neighbours, nor on its place among them, nor on the processor.
 
-The functions are written for any activation, any loss and any number of runs: `activation`, `loss`
-and `lanes` are names to which `specialised` gives a meaning before numba compiles them.
+The functions are written for any activation, any loss and any number of runs: `activation`, `loss`,
+`lanes` and `widened` are names to which `specialised` gives a meaning before numba compiles them.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ def descender(problem: Problem, runs: int) -> Callable:
 
 
 def differentiator(problem: Problem) -> Callable[[Tensor, Tensor, Tensor, Tensor], None]:
-    """What `networks.TwoLayer` does between products by weights, compiled; computed in float64."""
+    """What `networks.TwoLayer` does between products by weights, compiled."""
     run = specialised(problem, _differentiate_run, _DIFFERENTIATE)
     network = (problem.activation.numbers, problem.head.numpy(), problem.y.numpy())
 

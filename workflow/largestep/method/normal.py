@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from numba import types
 from numba.extending import overload
 
@@ -60,8 +61,8 @@ _PEAK_SINGLE, _HALF, _ONE, _FOUR, _EIGHT = singles(_PEAK, 0.5, 1, 4, 8)
 
 
 def normal(z):
-    """Phi(z) and its density, both to some 1 + z^2 units in the last place (in compiled code)."""
-    raise NotImplementedError
+    """Phi(z) and its density, both to some 1 + z^2 units in the last place."""
+    return _normal_single(z) if isinstance(z, np.float32) else _normal_double(z)
 
 
 @overload(normal, jit_options={"error_model": "numpy", "forceinline": True})
