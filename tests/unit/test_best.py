@@ -62,7 +62,7 @@ def test_the_smallest_target_counts_most_and_the_median_over_seeds():
 
 
 def test_where_no_target_is_reached_the_last_loss_counts():
-    losses = {1.0: [1, 0.5], 2.0: [1, 0.4], 4.0: [1, np.nan]}
+    losses = {1.0: [1, 0.5], 2.0: [1, 0.4], 4.0: [0.3, np.nan]}
     constant = {("constant", h, seed): v for h, v in losses.items() for seed in range(3)}
     assert best.of_each(EXPERIMENT, grid(constant)).loc["gradient descent", "stepsize"] == 2
 

@@ -4,6 +4,7 @@ A new claim is a file in this folder, with a check under `claim` or `claim_per_r
 `registered.py`.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -89,13 +90,16 @@ def claim_per_run(
 
 def of(run: Run, finding: Finding) -> Finding:
     """The finding with its run's name on it."""
-    return replace(finding, seed=run.seed, stepsize=run.stepsize)
+    stepsize = run.facts["stepsize"]  # None where a policy chooses it
+    return replace(finding, seed=run.seed, stepsize=stepsize)
 
 
 def decides_nothing(study: Study, run: Run) -> Finding:
     """What a claim says of a run that diverged before it did what the claim speaks of."""
+    stepsize = run.facts["stepsize"]
+    which = f"the {run.facts['policy']} policy" if stepsize is None else f"stepsize {stepsize:g}"
     return undecided(
-        f"stepsize {run.stepsize:g} diverged at step {run.diverged_step:,}",
+        f"{which} diverged at step {run.diverged_step:,}",
         "no number of steps: a diverged run does not come back",
     )
 
@@ -116,6 +120,14 @@ def two_layer(study: Study) -> str | None:
     if study.model.head is None:
         return "every layer is trained: the derivatives of f are unbounded"
     return None
+
+
+@hypothesis("phi' without jumps, so that its slope is bounded")
+def smooth(study: Study) -> str | None:
+    phi = study.model.activation
+    if phi is None or math.isfinite(phi.constants().curvature):
+        return None
+    return f"{phi.label} has a kink"
 
 
 @hypothesis("a leaky activation, alpha = inf phi' > 0")

@@ -203,10 +203,10 @@ class Study:
         """All runs of each seed, diverged ones too, by increasing stepsize."""
         return by_seed((*self.runs, *self.diverged))
 
-    def lost_above(self, runs: Iterable[Run]) -> str:
-        """Which larger stepsizes of these runs' seeds diverged, in words; empty if none did."""
-        largest = {run.seed: run.stepsize for run in sorted(runs, key=lambda run: run.stepsize)}
+    def lost_above(self) -> str:
+        """Which stepsizes above a seed's largest that did not diverge did, in words; "" if none."""
+        largest = {runs[-1].seed: runs[-1].stepsize for runs in self.seeds}
         lost = sorted(
-            {run.stepsize for run in self.diverged if run.stepsize > largest.get(run.seed, np.inf)}
+            {run.stepsize for run in self.diverged if run.stepsize > largest.get(run.seed, -np.inf)}
         )
         return f"larger stepsizes diverged: {', '.join(f'{h:g}' for h in lost)}" if lost else ""

@@ -38,7 +38,7 @@ def perceptrons_compared(experiment: Experiment) -> bool:
 def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
     pairs = extremes(study)
     gaps = [gap for pair in pairs if (gap := _accuracy_gap(*pair)) is not None]
-    lost = study.lost_above([large for _, large in pairs])
+    lost = study.lost_above()
     if gaps:
         yield ahead(gaps, lost)
     else:
@@ -65,7 +65,7 @@ def larger_stepsize_higher_test_accuracy(study: Study) -> Iterator[Finding]:
 )
 def two_layer_test_accuracy(study: Study) -> Iterator[Finding]:
     pairs = extremes(study)
-    lost = study.lost_above([large for _, large in pairs])
+    lost = study.lost_above()
     gaps = [last_gap(*pair) for pair in pairs if settled(pair[1]) is not None]
     if gaps:
         yield ahead(gaps, lost)
@@ -97,7 +97,8 @@ def ahead(gaps: list[float], lost: str = "") -> Finding:
 def _accuracy_gap(small: Run, large: Run) -> float | None:
     """Mean difference of test accuracies, from `large`'s last increase to `small`'s t_sep."""
     first = large.facts["last_increase_step"] + 1
-    last = small.facts["separation_step"] or small.last_step
+    fitted = small.facts["separation_step"]
+    last = small.last_step if fitted is None else fitted
     gap = (large.rows["test_accuracy"] - small.rows["test_accuracy"]).loc[first:last].dropna()
     return float(gap.mean()) if len(gap) else None
 

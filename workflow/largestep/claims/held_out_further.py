@@ -27,7 +27,7 @@ from largestep.claims.verdicts import Finding, undecided
 def at_equal_loss(study: Study) -> Iterator[Finding]:
     pairs = extremes(study)
     gaps = [gap for pair in pairs if (gap := _gap_at_equal_loss(*pair)) is not None]
-    lost = study.lost_above([large for _, large in pairs])
+    lost = study.lost_above()
     if gaps:
         yield ahead(gaps, lost)
     else:
@@ -49,8 +49,10 @@ def at_equal_loss(study: Study) -> Iterator[Finding]:
 )
 def in_the_end(study: Study) -> Iterator[Finding]:
     pairs = extremes(study)
-    fitted = [pair for pair in pairs if all(run.facts["separation_step"] for run in pair)]
-    lost = study.lost_above([large for _, large in pairs])
+    fitted = [
+        pair for pair in pairs if all(run.facts["separation_step"] is not None for run in pair)
+    ]
+    lost = study.lost_above()
     if fitted:
         yield ahead([last_gap(*pair) for pair in fitted], lost)
     else:

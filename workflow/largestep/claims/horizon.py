@@ -150,7 +150,8 @@ def best_monotone(runs: list[Run]) -> dict[int, float]:
     """Least L(w_T) over the runs whose loss is monotone, by T, from their interpolation step on."""
     losses: dict[int, float] = {}
     for run in runs:
-        if not run.increases and run.facts["separation_step"]:
-            for T, loss in run.octaves["loss"].loc[run.facts["separation_step"] :].items():
+        fitted = run.facts["separation_step"]
+        if not run.increases and fitted is not None:
+            for T, loss in run.octaves["loss"].loc[fitted:].items():
                 losses[T] = min(loss, losses.get(T, math.inf))
     return dict(sorted(losses.items()))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from largestep.claims.claim import claim, claim_per_run, separable
+from largestep.claims.claim import claim, claim_per_run, decides_nothing, separable
 from largestep.claims.evidence import Run, Study
 from largestep.claims.statistics import half_interval
 from largestep.claims.transition import beyond_interval
@@ -24,6 +24,10 @@ def _reads(experiment: Experiment) -> bool:
     return {True, False} <= {each.policy.constant for each in methods if each.direction.plain}
 
 
+def _loss_normalized(run: Run) -> bool:
+    return run.facts["policy"].startswith("loss-normalized")
+
+
 @claim_per_run(
     id="loss-normalized-beats-powers",
     statement="With stepsizes eta / L(w_t) the loss falls faster than 1/t^2, and ever faster: the "
@@ -36,14 +40,15 @@ def _reads(experiment: Experiment) -> bool:
     panels=("loss_by_evaluations",),
     reads=_reads,
     needs=(separable,),
+    diverged=lambda study, run: decides_nothing(study, run) if _loss_normalized(run) else None,
 )
 def loss_normalized_beats_powers(study: Study, run: Run) -> Finding | None:
-    if not run.facts["policy"].startswith("loss-normalized"):
+    if not _loss_normalized(run):
         return None
     fitted = run.octaves[(run.octaves["margin"] > 0) & (run.octaves["loss"] > 0)]
     loss = fitted["loss"]
-    if len(loss) < 3 or loss.index[-1] < 4 * loss.index[-3]:
-        note = "fewer than two octaves with all samples correctly classified"
+    if len(loss) < 3 or loss.index[-1] != 4 * loss.index[-3]:
+        note = "fewer than two octaves in a row with all samples correctly classified"
         return undecided(note, "more steps")
     before, last = np.diff(np.log(loss.iloc[-3:])) / math.log(2)
     found = at_most(last, _POWER, step=int(loss.index[-1]), note=f"{before:.3g} the octave before")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from largestep.claims import trend
-from largestep.claims.claim import claim_per_run, papers_method, two_layer
+from largestep.claims.claim import claim_per_run, papers_method, smooth, two_layer
 from largestep.claims.evidence import Run, Study
 from largestep.claims.stable_phase import left_the_phase, phase_missing
 from largestep.claims.verdicts import Finding, at_most, undecided
@@ -36,7 +36,7 @@ def _trend(
     quantity="largest ratio of 1/L to its upper line, or of its lower line to 1/L",
     tolerance="32 units of rounding of the loss, each 1 + |ln L| + rho ||w||",
     panels=("theory_loss", "loss"),
-    needs=(papers_method, two_layer),
+    needs=(papers_method, two_layer, smooth),
     diverged=left_the_phase,
 )
 def loss_bracket(study: Study, run: Run) -> Finding:
@@ -60,7 +60,7 @@ def loss_bracket(study: Study, run: Run) -> Finding:
     quantity="distance from -1 of the slope over the last octave",
     tolerance=trend.TOLERANCE,
     panels=("theory_loss", "scaled_loss", "loss"),
-    needs=(papers_method, two_layer),
+    needs=(papers_method, two_layer, smooth),
     diverged=left_the_phase,
 )
 def loss_rate(study: Study, run: Run) -> Finding:
@@ -76,7 +76,7 @@ def loss_rate(study: Study, run: Run) -> Finding:
     quantity="distance of that number from 1 in the last octave",
     tolerance=trend.TOLERANCE,
     panels=("theory_norm",),
-    needs=(papers_method, two_layer),
+    needs=(papers_method, two_layer, smooth),
     diverged=left_the_phase,
 )
 def norm_rate(study: Study, run: Run) -> Finding:
@@ -96,7 +96,7 @@ def norm_rate(study: Study, run: Run) -> Finding:
     "1/(log t)^2 in an octave; trend: like (1/log t)^1.5, as only angles that fall faster than "
     "1/log t have a finite sum",
     panels=("theory_direction",),
-    needs=(papers_method, two_layer),
+    needs=(papers_method, two_layer, smooth),
     diverged=left_the_phase,
 )
 def direction(study: Study, run: Run) -> Finding:
@@ -114,7 +114,7 @@ def direction(study: Study, run: Run) -> Finding:
     quantity="distance of L * stepsize * t * (normalized margin)^2 from 1",
     tolerance=trend.TOLERANCE,
     panels=("theory_constant", "scaled_loss"),
-    needs=(papers_method, two_layer),
+    needs=(papers_method, two_layer, smooth),
     diverged=left_the_phase,
 )
 def constant(study: Study, run: Run) -> Finding:
@@ -132,7 +132,7 @@ def constant(study: Study, run: Run) -> Finding:
     quantity="distance of that number from 1",
     tolerance=trend.TOLERANCE,
     panels=("theory_constant",),
-    needs=(papers_method, two_layer),
+    needs=(papers_method, two_layer, smooth),
     diverged=left_the_phase,
 )
 def alignment(study: Study, run: Run) -> Finding:

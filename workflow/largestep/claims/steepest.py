@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from largestep.claims.claim import claim, claim_per_run, hypothesis
+from largestep.claims.claim import claim, claim_per_run, decides_nothing, hypothesis
 from largestep.claims.evidence import Run, Study
 from largestep.claims.held_out import ahead
 from largestep.claims.verdicts import Finding, at_least, undecided, unless_rounding
@@ -35,6 +35,12 @@ def _directions(experiment: Experiment) -> dict[str, Direction]:
     }
 
 
+def _steepest(study: Study, run: Run) -> Direction | None:
+    """The run's direction, if it is a steepest descent with a constant stepsize."""
+    constant = run.facts["policy"] == "constant"
+    return _directions(study.experiment).get(run.facts["descent"]) if constant else None
+
+
 def _reads(experiment: Experiment) -> bool:
     return experiment.geometry and len({d.norm for d in _directions(experiment).values()}) > 1
 
@@ -51,9 +57,10 @@ def _reads(experiment: Experiment) -> bool:
     panels=("own_margin", "final_margins"),
     reads=_reads,
     needs=(homogeneous,),
+    diverged=lambda study, run: decides_nothing(study, run) if _steepest(study, run) else None,
 )
 def soft_margin_grows(study: Study, run: Run) -> Finding | None:
-    direction = _directions(study.experiment).get(run.facts["descent"])
+    direction = _steepest(study, run)
     if direction is None:
         return None
     rows = run.rows.dropna(subset="next_loss")
@@ -62,6 +69,10 @@ def soft_margin_grows(study: Study, run: Run) -> Finding | None:
     if len(rows) < 2:
         note = "fewer than two snapshots with a loss below l(0) / n"
         return undecided(note, "more steps")
+    if (study.n * rows["loss"] >= 1).any():
+        return undecided(
+            "the loss came back above 1 / n, where there is no soft margin", "a smaller stepsize"
+        )
     order = study.model.order
     soft = norms.soft_margin(rows, direction.norm, order, study.n)
     lost = _correction(study, run, rows, direction.norm).to_numpy()
@@ -125,11 +136,11 @@ def own_norm_largest(study: Study) -> Iterator[Finding]:
         gaps = []
         for seed in study.seeds:
             ends = {
-                run.facts["descent"]: norms.margin(run.rows.iloc[-1:], direction.norm, order).item()
-                for run in seed
-                if run.facts["descent"] in directions
+                run.facts["descent"]: _last_margin(run, direction.norm, order)
+                for run in sorted(seed, key=lambda run: -run.last["loss"])  # the lowest loss stays
+                if run.facts["descent"] in directions and run.facts["policy"] == "constant"
             }
-            if len(ends) == len(directions) and min(ends.values()) > 0:
+            if len(ends) == len(directions) and all(end > 0 for end in ends.values()):
                 largest = max(end for other, end in ends.items() if other != label)
                 gaps.append(math.log(ends[label] / largest))
         note = f"{direction.name}, {direction.norm}"
@@ -137,3 +148,9 @@ def own_norm_largest(study: Study) -> Iterator[Finding]:
             yield ahead(gaps, note)
         else:
             yield undecided(f"{note}: a method has not fitted its training data", "more steps")
+
+
+def _last_margin(run: Run, norm: str, order: int) -> float:
+    """In the given norm, at the last step whose weights were kept; nan where none were."""
+    kept = run.rows.dropna(subset="norm_l1").iloc[-1:]
+    return norms.margin(kept, norm, order).item() if len(kept) else math.nan

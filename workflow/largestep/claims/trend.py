@@ -39,7 +39,7 @@ def towards(
         if run.facts["status"] == "frozen":
             note = "rounding froze the run within four octaves of its stable phase"
             return undecided(note, "a dtype of more digits")
-        needed = count(2 ** (_OCTAVES + 1) * run.stable_step)
+        needed = count(2 ** (_OCTAVES + 1) * max(run.stable_step, 1))
         return undecided("fewer than four octaves of the stable phase", f"{needed} steps")
     last = int(values.index[-1])
     distance = (values - limit).abs()

@@ -73,7 +73,7 @@ def left_open(found: Finding, note: str, decides: str) -> Finding:
 
 def unless_rounding(found: Finding, error: float) -> Finding:
     """Inconclusive where the slack is within the error that rounding can make in it."""
-    if abs(found.slack) > error:
+    if not abs(found.slack) <= error:  # beyond it, or nan, which contradicts
         return found
     note = f"the room, {found.slack:.1e}, is within rounding, {error:.1e}"
     return left_open(found, note, "a dtype of more digits")

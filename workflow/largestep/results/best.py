@@ -29,7 +29,7 @@ def methods(experiment: Experiment, frame: pd.DataFrame) -> pd.Series:
 
 def evaluations(trajectories: pd.DataFrame) -> pd.DataFrame:
     """For each run of a seed (descent, policy, stepsize), and each target: the median over seeds of
-    the evaluations that it takes to get there; inf where fewer than half of the seeds do."""
+    the evaluations that it takes to get there; inf where half of the seeds or fewer do."""
     found = {}
     for target in TARGETS:
         reached = trajectories["evaluations"].where(trajectories["loss"] <= target, np.inf)
@@ -45,7 +45,8 @@ def of_each(experiment: Experiment, trajectories: pd.DataFrame) -> pd.DataFrame:
     none reaches a target, it has the smallest last loss (median over seeds).
     """
     needed = evaluations(trajectories)
-    last = trajectories.sort_values("step").groupby([*_RUN, "seed"], dropna=False)["loss"].last()
+    last = trajectories.sort_values("step").groupby([*_RUN, "seed"], dropna=False)["loss"]
+    last = last.last(skipna=False)  # nan after a divergence
     needed["last"] = last.fillna(np.inf).groupby(level=_RUN, dropna=False).median()
     table = needed.reset_index()
     order = table.sort_values([*reversed(TARGETS), "last"], kind="stable")
