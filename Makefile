@@ -4,7 +4,10 @@ PYTHON ?= python3
 PROFILE ?= default
 NAME ?= paper
 
+# Also make 3.81 then looks for programs in the PATH below.
+SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONPATH PYTHONHOME # a cluster's modules would come before .venv
 unexport PYTHONDONTWRITEBYTECODE # or every job compiles all its modules again
 READY := .venv/.ready$(if $(filter slurm sge,$(PROFILE)),-$(PROFILE))
 RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(GPU),--resources gpu=$(GPU))
@@ -69,7 +72,7 @@ bench-quick: $(READY) ## the same, small, in under 3 minutes
 setup: $(READY) ## only make .venv and install the pinned packages
 
 .venv/.ready: envs/constraints.txt envs/lock.txt envs/requirements.in pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "largestep needs Python 3.11 or newer")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "largestep needs Python 3.11 or newer: make setup PYTHON=python3.12, say")'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --require-hashes --no-deps --requirement envs/lock.txt
 	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --no-build-isolation --editable '.[test]'
@@ -81,6 +84,6 @@ setup: $(READY) ## only make .venv and install the pinned packages
 
 clean: ## delete .venv and everything in results/
 	rm -rf .venv .snakemake
-	find results -mindepth 1 ! -name .gitkeep -delete
+	find results/ -mindepth 1 ! -name .gitkeep -delete
 
 .PHONY: help demo paper beyond test test-slurm test-sge test-full claims compare verify store prune bench bench-quick setup clean

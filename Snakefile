@@ -33,7 +33,7 @@ if not workflow.is_main_process:  # the jobs of a group that share a submission 
 
 # Jobs run with the Python that runs Snakemake, also where its environment is not activated.
 if not workflow.deployment_settings.deployment_method:  # conda's environments have their own
-    own = shlex.quote(str(Path(sys.executable).parent))
+    own = shlex.quote(str(Path(sys.executable).parent)).replace("{", "{{").replace("}", "}}")
     shell.prefix(f"set -euo pipefail; export PATH={own}:$PATH; ")
 
 

@@ -15,6 +15,7 @@ from benchmarks.reference import descend, product_seconds
 from benchmarks.variants import VARIANTS
 from benchmarks.workloads import Workload, w1, w2, w3, w4, w5
 from largestep.engine.device import keep_freed_memory
+from largestep.results.provenance import processor
 
 FOLDER = Path("results/benchmarks")
 CHECKED_STEPS = 20
@@ -32,7 +33,7 @@ def main(quick: bool) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     entries = [entry for each in workloads(quick) for entry in compare(each, quick)]
     machine = {
-        "processor": _processor(),
+        "processor": processor(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -121,14 +122,6 @@ def choose_steps(train, seconds: float) -> int:
         if elapsed > seconds / 4 or steps >= 2**14:
             return max(2, round(2 ** round(np.log2(steps * seconds / elapsed))))
         steps *= 8
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The configuration: what it means, and that every mistake in it is one clear line."""
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -294,3 +296,21 @@ def test_several_methods_are_experiments_with_one_each():
 def test_mistakes_in_several_methods_are_one_line(train, said):
     content = {"name": "a", "experiments": {"e": train}}
     assert mistake(content).startswith(f"my.yaml: experiments.e.{said}")
+
+
+@pytest.mark.parametrize("name", ["store", "data", "Benchmarks"])
+def test_a_run_does_not_take_a_folder_that_results_has(name):
+    assert "must be another name than" in mistake(changed("name", name))
+
+
+def test_names_differ_by_more_than_case():
+    """Their files would be the same on many a disk."""
+    content = copy.deepcopy(DEMO)
+    first = next(iter(content["experiments"]))
+    content["experiments"][first.upper()] = content["experiments"][first]
+    assert "names must differ by more than case" in mistake(content)
+
+
+def test_every_count_of_cores_that_snakemake_takes_is_estimated(tmp_path):
+    command = [sys.executable, "-m", "largestep.stages.estimate", "--cores", "all", "--help"]
+    assert subprocess.run(command, capture_output=True).returncode == 0

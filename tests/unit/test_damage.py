@@ -1,5 +1,7 @@
 """A damaged file is noticed wherever the damage lies, and never used."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from largestep.common import locks
 from largestep.common.errors import Damaged, UserError
 from largestep.configuration import reading
 from largestep.data import samples
@@ -146,6 +149,30 @@ def test_prune_keeps_what_is_used(tmp_path):
         store.save(key, stored(1))
     store.prune(keep=["b", "c"])
     assert store.keys().keys() == {"b"}
+
+
+def prune(results: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "largestep.stages.store", "--prune", "--results", results]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_prune_keeps_what_an_interrupted_run_will_continue(tmp_path):
+    store = Store(tmp_path / "store")
+    store.save("begun", stored(2), checkpoint=True)
+    store.save("unused", stored(2))
+    assert prune(tmp_path).returncode == 0
+    assert store.keys().keys() == {"begun"}
+
+
+def test_prune_waits_for_no_run_and_deletes_nothing_beside_one(tmp_path):
+    store = Store(tmp_path / "store")
+    store.save("made a moment ago", stored(2))
+    with locks.acquire_or_refuse(tmp_path / "demo/.lock", "demo"):
+        refused = prune(tmp_path)
+    assert refused.returncode == 1
+    assert "demo/ is in use by another run" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert store.keys()
 
 
 def test_equal_tables_have_equal_bytes(tmp_path):

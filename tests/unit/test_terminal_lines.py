@@ -107,6 +107,17 @@ def test_a_pipe_gets_no_status_no_colour_and_no_long_line():
     assert stream.getvalue() == "y" * (LONGEST - 3) + "...\n"
 
 
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_colours_are_left_out_where_they_are_not_wanted(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    stream = Terminal()
+    screen = Screen(stream)
+    screen.write("failed", error=True)
+    assert stream.getvalue() == "failed\n"
+    screen.status("half done")
+    assert ("half done" in stream.getvalue()) is (name == "NO_COLOR")
+
+
 def test_a_terminal_of_another_encoding_gets_question_marks():
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")

@@ -19,6 +19,7 @@ rule atlas:
         gpu=graph.atlases.gpus,
         turn=1,
     params:
+        weights=graph.atlases.weights,
         spec=graph.atlases.spec,
         device=graph.atlases.device,
         threads=graph.config.threads,

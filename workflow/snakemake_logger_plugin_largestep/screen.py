@@ -1,5 +1,6 @@
 """Where the lines go: a terminal has a status line below them, a pipe or a file has none."""
 
+import os
 import shutil
 import threading
 from typing import TextIO
@@ -16,8 +17,8 @@ class Screen:
 
     def __init__(self, stream: TextIO, colours: bool = True):
         self.stream = stream
-        self.terminal = stream.isatty()
-        self.colours = colours and self.terminal
+        self.terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.colours = colours and self.terminal and not os.environ.get("NO_COLOR")
         self._status = ""
         self._lock = threading.Lock()
 
@@ -37,13 +38,20 @@ class Screen:
     def _put(self, lines: str, status: str) -> None:
         if self.terminal:
             lines = (_CLEAR if self._status else "") + lines
-            status = cut(status, shutil.get_terminal_size().columns - 1)
+            status = cut(status, self._columns() - 1)
             self._status, lines = status, lines + status
         try:
             self.stream.write(lines)
         except UnicodeEncodeError:  # a terminal of another encoding
             self.stream.write(lines.encode("ascii", "replace").decode())
         self.stream.flush()
+
+    def _columns(self) -> int:
+        """Of the terminal that the lines go to, which need not be that of standard output."""
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return shutil.get_terminal_size().columns
 
 
 def cut(line: str, length: int) -> str:

@@ -81,7 +81,7 @@ def closure(*modules: str, registries: bool = False) -> tuple[set[str], set[str]
 @cache
 def _tree(path: Path) -> str:
     """The syntax tree as text, without docstrings and positions."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -102,7 +102,7 @@ def _imports(module: str) -> Iterable[str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     if "." in module:
         yield module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -5,6 +5,7 @@ deleted or renamed the file; then it is a lock of nothing, and another is taken.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -35,7 +36,13 @@ def _lock(path: Path, operation: int) -> IO | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         held = stack.enter_context(path.open("a"))
-        fcntl.flock(held, operation)
+        try:
+            fcntl.flock(held, operation)
+        except OSError as error:
+            if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+                reason = "this file system has no locks; mount it with them, or work on another"
+                raise UserError(f"{path}: {reason}") from error
+            raise
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(held.fileno()), path.stat()):
                 stack.pop_all()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from largestep.common.part import Part
 from largestep.configuration.atlas import Atlas
@@ -22,6 +22,10 @@ class Comparison(Figure):
     experiments: Annotated[dict[Name, Text], Field(min_length=2, max_length=64)] = Field(
         description="and what to call each"
     )
+
+
+#: Folders beside those of configurations.
+_TAKEN = ("benchmarks", "data", "store")
 
 
 class Config(Part):
@@ -55,6 +59,23 @@ class Config(Part):
             return content
         whole = {name: completed(name, entry, given) for name, entry in given.items()}
         return {**content, "experiments": whole}
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name.lower() in _TAKEN:
+            raise ValueError(f"must be another name than {', '.join(_TAKEN)}, which results/ has")
+        return name
+
+    @model_validator(mode="after")
+    def _distinct(self):
+        """Also on a disk that knows no difference between XOR and xor."""
+        seen: dict[str, str] = {}
+        for name in (*self.experiments, *self.comparisons, *self.atlases):
+            other = seen.setdefault(name.lower(), name)
+            if other != name:
+                raise ValueError(f"{name} and {other}: names must differ by more than case")
+        return self
 
     @model_validator(mode="after")
     def _comparable(self):

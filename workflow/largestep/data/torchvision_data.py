@@ -145,7 +145,7 @@ def _download(name: str, root: Path, members: Sequence[str], wanted: str) -> Non
     failures = (OSError, RuntimeError, EOFError, tarfile.TarError, http.client.HTTPException)
     new = not root.exists()
     try:
-        root.mkdir(exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
         with _only_one(root), TemporaryDirectory(prefix=".download-", dir=root) as scratch:
             if missing := [root / member for member in members if not (root / member).exists()]:
                 dataset = getattr(import_datasets(), name)

@@ -12,6 +12,7 @@ from largestep.configuration.atlas import SEEDS, Atlas
 from largestep.configuration.config import Config
 from largestep.configuration.experiment import Experiment
 from largestep.graph import resources
+from largestep.results import provenance
 
 
 class _Graph(Protocol):
@@ -55,6 +56,11 @@ class Atlases:
     @property
     def tables(self) -> list[str]:
         return [self.table(name) for name in self.all]
+
+    def weights(self, wildcards) -> str | None:
+        """The hash of a user's file of weights."""
+        file = self._base(wildcards.atlas).model.weight_file
+        return provenance.sha256(Path(file)) if file else None
 
     def table(self, name: str) -> str:
         return f"{self._graph.results}/atlas/{name}.parquet"

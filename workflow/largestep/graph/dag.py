@@ -60,12 +60,12 @@ class Graph:
     @cached_property
     def data_root(self) -> Path:
         """Where downloads and image folders lie; the environment variable DATA has precedence."""
-        return Path(os.environ.get("DATA") or self.config.data_root)
+        return Path(os.environ.get("DATA") or self.config.data_root).expanduser()
 
     def check(self) -> None:
         """Raise UserError for what reading the configuration alone does not show."""
         given = os.environ.get("DATA")
-        if given and not Path(given).is_dir():
+        if given and not _is_folder(self.data_root):
             raise UserError(f"DATA={given}: must be an existing folder")
         for name, experiment in self.config.experiments.items():
             try:
@@ -327,3 +327,11 @@ def _literal(text: str) -> str:
 def _shown(path: Path) -> str:
     path = Path(path)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _is_folder(path: Path) -> bool:
+    """False, too, where it may not be looked at."""
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return False

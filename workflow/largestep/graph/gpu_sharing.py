@@ -39,4 +39,5 @@ def visible() -> list[str]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name for name in chosen.split(",") if name]
-    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+    # CUDA counts from 0 also in a container that has the third and the fourth alone.
+    return [str(k) for k, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from largestep.claims.summary import summary
+from largestep.claims.verdicts import PRECEDENCE
 from largestep.configuration.config import Config
 from largestep.configuration.variants import differences
 from largestep.report import mathematics
@@ -29,8 +30,6 @@ ORIGINS = {
     "derived": "derived from it",
     "extension": "an extension of ours",
 }
-
-_PRECEDENCE = ("violated", "holds", "inconclusive", "not applicable")
 
 Claim = Mapping[str, Any]
 
@@ -151,7 +150,7 @@ def every_finding(findings: pd.DataFrame) -> dict[str, list[list]]:
     columns += ["measured", "bound", "slack", "note"]
     rows = findings.assign(
         note=findings["note"].map(mathematics.characters),
-        rank=findings["verdict"].map(_PRECEDENCE.index),
+        rank=findings["verdict"].map(PRECEDENCE.index),
         room=[_room(*pair) for pair in zip(findings["slack"], findings["bound"], strict=True)],
     )
     rows = rows.sort_values(["rank", "room"], kind="stable")
@@ -162,7 +161,7 @@ def every_finding(findings: pd.DataFrame) -> dict[str, list[list]]:
 
 
 def _verdict(runs: Mapping[str, Any]) -> str | None:
-    return next((verdict for verdict in _PRECEDENCE if runs.get(verdict)), None)
+    return next((verdict for verdict in PRECEDENCE if runs.get(verdict)), None)
 
 
 def _ordered(found: Iterable[str]) -> list[str]:

@@ -102,6 +102,8 @@ def _digest(record: Mapping[str, Any]) -> str:
 def commit() -> str:
     """The git commit of the code, with "-dirty" where files differ from it."""
     folder = Path(__file__).parent
+    if not (folder.parents[2] / ".git").exists():  # an archive, perhaps inside another checkout
+        return "not a git checkout"
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
@@ -131,7 +133,7 @@ def machine() -> dict[str, str | int]:
     """Processor, cores, memory and system; no host's name."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count() or 1,
         "memory_gib": round(memory / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
@@ -139,7 +141,8 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Its name as the system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -95,6 +95,10 @@ class Store:
         folders = self.folder.iterdir() if self.folder.is_dir() else ()
         return {f.name: sum(p.stat().st_size for p in f.iterdir()) for f in folders if f.is_dir()}
 
+    def unfinished(self) -> set[str]:
+        """Keys of runs that have a checkpoint."""
+        return {path.parent.name for path in self.folder.glob("*/checkpoint-*")}
+
     def prune(self, keep: Iterable[str]) -> None:
         """Delete all runs but those of the keys in `keep`."""
         for key in self.keys().keys() - set(keep):

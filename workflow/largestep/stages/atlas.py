@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> dict[str, float]:
         return (made.X, made.y, made.X_test, made.y_test), own
 
     determinants = {"spec": arguments.spec, "data": digest, "threads": arguments.threads}
+    file = base.model.weight_file
+    determinants |= {"weights": file and provenance.sha256(Path(file))}
     determinants |= {"device": device.type, "code": arguments.code}
     checkpoint = Checkpoint(arguments.out, **determinants)
     progress = Progress(arguments.log, atlas.runs(base))

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _runs(folder: Path) -> pd.DataFrame:
     path = folder / "metrics/runs.parquet"
     if not path.is_file():
-        raise UserError(f"{path}: is missing; make {folder.name} makes it")
+        raise UserError(f"{path}: is missing; run the configuration named {folder.name} first")
     return tables.read(path)
 
 

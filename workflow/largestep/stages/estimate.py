@@ -68,6 +68,10 @@ def _brief(seconds: float) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--configfile", type=Path, required=True, help="the configuration")
-    parser.add_argument("--cores", type=int, help="at a time; all of the machine's if not given")
+    parser.add_argument(
+        "--cores",
+        type=lambda text: None if text == "all" else int(text),
+        help="at a time; all of the machine's if not given",
+    )
     parser.add_argument("--gpus", type=int, default=1, help="at a time")
     main(run, parser)

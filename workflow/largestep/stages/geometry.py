@@ -9,6 +9,7 @@ from largestep.common import array_file
 from largestep.configuration.experiment import Experiment
 from largestep.data import samples
 from largestep.engine.device import choose_device
+from largestep.graph import gpu_sharing
 from largestep.results import geometry_rows, tables
 from largestep.stages import outcome
 from largestep.stages.command import main
@@ -16,6 +17,8 @@ from largestep.stages.command import main
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
+    if arguments.device != "cpu":
+        gpu_sharing.take_one()
     X, y, _, _ = samples.read(arguments.data)
     found = geometry_rows.along(
         Experiment.model_validate_json(arguments.spec),

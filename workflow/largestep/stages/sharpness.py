@@ -9,6 +9,7 @@ from largestep.common import array_file
 from largestep.configuration.experiment import Experiment
 from largestep.data import samples
 from largestep.engine.device import choose_device
+from largestep.graph import gpu_sharing
 from largestep.results import provenance, sharpness_rows, tables
 from largestep.results.checkpoint import Checkpoint
 from largestep.stages import outcome
@@ -18,6 +19,8 @@ from largestep.stages.progress import Progress
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
+    if arguments.device != "cpu":
+        gpu_sharing.take_one()
     experiment = Experiment.model_validate_json(arguments.spec)
     X, y, _, _ = samples.read(arguments.data)
     snapshots = array_file.read(arguments.snapshots)

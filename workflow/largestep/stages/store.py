@@ -1,8 +1,10 @@
 """Show the size of the run store; with --prune, delete the runs that no result uses."""
 
 import argparse
+import contextlib
 from pathlib import Path
 
+from largestep.common import locks
 from largestep.results import tables
 from largestep.results.store import Store
 from largestep.stages.command import main
@@ -16,11 +18,17 @@ def run(arguments: argparse.Namespace) -> None:
         for path in arguments.results.glob("*/runs/*/*.runs.parquet")
         for key in tables.read(path)["key"]
     }
+    # What a result that is not made again yet will need, as far as it can be told.
+    used |= store.unfinished()
     unused = sizes.keys() - used
     print(f"{len(sizes)} runs, {_mib(sizes.values())}")
     print(f"{len(unused)} of them used by no result, {_mib(sizes[key] for key in unused)}")
     if arguments.prune:
-        store.prune(keep=used)
+        with contextlib.ExitStack() as stack:
+            for lock in arguments.results.glob("*/.lock"):
+                what = f"{lock.parent}/"
+                stack.enter_context(locks.acquire_or_refuse(lock, what))
+            store.prune(keep=used)
         print(f"deleted {len(unused)} runs")
 
 
