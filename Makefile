@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME # a cluster's modules would come before .venv
 unexport PYTHONDONTWRITEBYTECODE # or every job compiles all its modules again
 READY := .venv/.ready$(if $(filter slurm sge,$(PROFILE)),-$(PROFILE))
-RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(GPU),--resources gpu=$(GPU))
+RUN := snakemake --workflow-profile profiles/$(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(GPU),--resources gpu=$(GPU) $(if $(filter slurm sge,$(PROFILE)),turn=1))
 ESTIMATE := python -m largestep.stages.estimate $(if $(CORES),--cores $(CORES)) $(if $(GPU),--gpus $(GPU))
 
 .DEFAULT_GOAL := help

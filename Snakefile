@@ -31,10 +31,17 @@ except UserError as error:
 if not workflow.is_main_process:  # the jobs of a group that share a submission run in turn
     workflow.register_resource("turn", 1)
 
-# Jobs run with the Python that runs Snakemake, also where its environment is not activated.
-if not workflow.deployment_settings.deployment_method:  # conda's environments have their own
-    own = shlex.quote(str(Path(sys.executable).parent)).replace("{", "{{").replace("}", "}}")
-    shell.prefix(f"set -euo pipefail; export PATH={own}:$PATH; ")
+def in_shell(path):
+    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
+
+
+# Jobs run with the Python that runs Snakemake, also where its environment is not activated;
+# conda's environments have a Python of their own, which lacks this package.
+if workflow.deployment_settings.deployment_method:
+    own = f"PYTHONPATH={in_shell(Path(workflow.basedir, 'workflow'))}"
+else:
+    own = f"PATH={in_shell(Path(sys.executable).parent)}:$PATH"
+shell.prefix(f"set -euo pipefail; export {own}; ")
 
 
 logger.info(None, extra={"last_words": partial(last_words.of, Path(graph.results))})
