@@ -18,6 +18,9 @@ from largestep.graph.dag import load
 
 min_version("9.27")  # priorities that are functions
 
+if {"{", "}"}.intersection(str(workflow.basedir)):
+    sys.exit(f"{workflow.basedir}: braces in a path are wildcards to Snakemake; rename the folder")
+
 try:
     graph = load(config, workflow.configfiles)
     if workflow.nodes is None:  # not on a cluster, whose nodes may have what this machine lacks
@@ -31,16 +34,12 @@ except UserError as error:
 if not workflow.is_main_process:  # the jobs of a group that share a submission run in turn
     workflow.register_resource("turn", 1)
 
-def in_shell(path):
-    return shlex.quote(str(path)).replace("{", "{{").replace("}", "}}")
-
-
 # Jobs run with the Python that runs Snakemake, also where its environment is not activated;
 # conda's environments have a Python of their own, which lacks this package.
 if workflow.deployment_settings.deployment_method:
-    own = f"PYTHONPATH={in_shell(Path(workflow.basedir, 'workflow'))}"
+    own = f"PYTHONPATH={shlex.quote(str(Path(workflow.basedir, 'workflow')))}"
 else:
-    own = f"PATH={in_shell(Path(sys.executable).parent)}:$PATH"
+    own = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
 shell.prefix(f"set -euo pipefail; export {own}; ")
 
 
