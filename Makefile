@@ -62,7 +62,7 @@ store: $(READY) ## size of the store of trained runs
 prune: $(READY) ## delete the stored runs that no result uses
 	@python -m largestep.stages.store --prune
 
-bench: $(READY) ## the engine against its peers, JAX included; 40 minutes
+bench: $(READY) ## the engine against its peers, JAX included; some 45 minutes
 	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[bench]'
 	python -m benchmarks
 

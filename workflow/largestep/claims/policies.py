@@ -33,7 +33,7 @@ def _loss_normalized(run: Run) -> bool:
     statement="With stepsizes eta / L(w_t) the loss falls faster than 1/t^2, and ever faster: the "
     "lower bound Omega(1/T) of monotone runs is about constant stepsizes.",
     origin="extension",
-    source="ours; Theorem 4.1's lower bound speaks of constant stepsizes alone",
+    source="ours; Theorem 4.3's lower bound speaks of constant stepsizes alone",
     quantity="slope of ln L against ln t over the last octave",
     tolerance="none; and the slope must be 1.2 times that of the octave before (our choice: a "
     "power of t has 1, an exponential decrease 2)",
