@@ -270,6 +270,15 @@ def test_margins_far_below_zero_are_cut_off():
     assert drawn.trajectories["normalized_margin"].min() < -1 < bottom < 0 < 0.05 < top
 
 
+def test_a_margin_that_turns_positive_just_before_the_end_is_shown_coming():
+    drawn = scene(descend.FIVE_POINTS)
+    margins = drawn.trajectories["normalized_margin"]
+    last = drawn.trajectories["step"] == drawn.trajectories["step"].max()
+    late = drawn.trajectories.assign(normalized_margin=margins.clip(upper=-1e-3).mask(last, 0.1))
+    bottom, top = axes(replace(drawn, trajectories=late), "normalized_margin").get_ylim()
+    assert bottom < late["normalized_margin"].min() < 0.1 < top
+
+
 # References
 
 

@@ -44,14 +44,30 @@ def _line(ax: Axes, reference: margin_limits.Reference) -> None:
     )
 
 
+#: Share of the axis on which margins must be positive to get the larger part of the axes.
+_LONG = 0.05
+
+
 def cut(*axes: Axes) -> None:
-    """Where margins turn positive, leave the larger part of the axes to them."""
+    """Where margins turn positive, and not just before the end, leave the larger part to them."""
     lows, highs = zip(*(ax.dataLim.intervaly for ax in axes), strict=True)
     lowest, highest = min(lows), max(highs)
-    if highest > 0:
+    if highest > 0 and max(map(_positive, axes)) > _LONG:
         below = min(max(-lowest, 0.05 * highest), 0.35 * highest)
         for ax in axes:
             ax.set_ylim(-1.06 * below, 1.08 * highest)
+
+
+def _positive(ax: Axes) -> float:
+    """The largest share of the axis of steps (logarithmic) on which a curve has been positive."""
+    shares = [0.0]
+    for line in ax.lines:
+        steps, margins = (np.asarray(data, dtype=float) for data in line.get_data())
+        shown = (steps > 0) & np.isfinite(margins)
+        if shown.sum() > 2 and (above := steps[shown & (margins > 0)]).size:
+            end, begin = steps[shown].max(), steps[shown].min()
+            shares.append(math.log(end / above.min()) / math.log(end / begin))
+    return max(shares)
 
 
 def label(ax: Axes) -> None:
