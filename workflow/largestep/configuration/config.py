@@ -16,7 +16,7 @@ from largestep.configuration.variants import completed
 class Comparison(Figure):
     """A figure of several experiments side by side, each panel of all in turn.
 
-    Their grids of stepsizes must be equal.
+    Their grids of stepsizes must be equal, unless all panels have the stepsize on an axis.
     """
 
     experiments: Annotated[dict[Name, Text], Field(min_length=2, max_length=64)] = Field(
