@@ -181,7 +181,9 @@ def run_stage(tmp_path, *options: str) -> subprocess.CompletedProcess:
 def test_stage_writes_a_reference_and_says_what_differs(tmp_path):
     missing = run_stage(tmp_path)
     assert missing.returncode == 1
-    assert missing.stderr == ("results/tiny/metrics/runs.parquet: is missing; make tiny makes it\n")
+    assert missing.stderr == (
+        "results/tiny/metrics/runs.parquet: is missing; run the configuration named tiny first\n"
+    )
 
     path = tmp_path / "results/tiny/metrics/runs.parquet"
     path.parent.mkdir(parents=True)
