@@ -2,12 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from constructed import STEPS, build, experiment, frames, samples
-from examples_beyond import FLAVORS, POLICIES, flavors
+from examples_beyond import POLICIES, flavors
 from examples_sharpness import level, sharp
 from true_runs import XOR as TRUE_XOR
 from true_runs import run as true_run
@@ -77,16 +78,11 @@ def test_own_norms_are_compared_at_each_method_s_lowest_loss():
 
     def worse(run):  # a larger stepsize of the same method that ended nowhere
         rows = run.rows.assign(loss=run.rows["loss"] * 9, norm_linf=1e-3 * run.rows["norm_linf"])
-        return type(run)(dict(run.facts) | {"stepsize": 50.0}, rows, run.rho)
+        return replace(run, facts=dict(run.facts) | {"stepsize": 50.0}, rows=rows)
 
     more = tuple(worse(run) for run in study.runs if run.facts["descent"] == "gradient")
-    both = type(study)(**(vars_of(study) | {"runs": (*study.runs, *more)}))
+    both = replace(study, runs=(*study.runs, *more))
     assert verdicts("steepest-own-norm", both) == {Verdict.HOLDS}
-
-
-def vars_of(study) -> dict:
-    names = ("name", "experiment", "samples", "runs", "diverged", "neurons")
-    return {name: getattr(study, name) for name in names}
 
 
 def test_a_soft_margin_lost_for_a_while_is_called_so():
@@ -160,19 +156,13 @@ def test_a_calm_octave_above_the_threshold_is_not_theorem_2_2_s_phase():
     assert "not yet under the threshold" in finding.note
 
 
-@pytest.mark.parametrize(
-    ("claim", "ratio", "of_tolerance"),
-    [("eos-stable", 0.995, 0.01), ("eos-stable", 0.9, 0.2)],
-)
-def test_an_eigenvalue_within_its_tolerance_of_the_bound_decides_nothing(
-    claim, ratio, of_tolerance
-):
-    of = experiment("digits", [0.01]).model_copy(
-        update={"sharpness": Sharpness(tolerance=of_tolerance)}
-    )
-    assert verdicts(claim, sharp(level(ratio), of)) == {Verdict.INCONCLUSIVE}
+@pytest.mark.parametrize(("ratio", "tolerance"), [(0.995, 0.01), (0.9, 0.2)])
+def test_an_eigenvalue_within_its_tolerance_of_the_bound_decides_nothing(ratio, tolerance):
+    of = experiment("digits", [0.01])
+    rough = of.model_copy(update={"sharpness": Sharpness(tolerance=tolerance)})
+    assert verdicts("eos-stable", sharp(level(ratio), rough)) == {Verdict.INCONCLUSIVE}
     exact = of.model_copy(update={"sharpness": Sharpness(tolerance=1e-6)})
-    assert verdicts(claim, sharp(level(ratio), exact)) == {Verdict.HOLDS}
+    assert verdicts("eos-stable", sharp(level(ratio), exact)) == {Verdict.HOLDS}
 
 
 def test_an_increase_near_the_bound_is_within_the_eigenvalue_s_tolerance():
@@ -187,9 +177,7 @@ def test_the_sharpness_after_the_last_increase_tells_what_came_before_it():
         return np.where(step < 1000, 0.88, np.where(step < 1030, 0.9, 1.3))
 
     study = sharp(ratio, experiment("digits", [0.01]), last_increase_step=1030, increases=9)
-    recorded = study.runs[0].rows.index
-    assert not ((recorded > 1000) & (recorded <= 1030)).all()
-    assert verdicts("eos-unstable", study) <= {Verdict.INCONCLUSIVE, Verdict.HOLDS}
+    assert verdicts("eos-unstable", study) == {Verdict.INCONCLUSIVE}
 
 
 def test_a_diverged_run_with_sharpness_has_one():
@@ -199,14 +187,16 @@ def test_a_diverged_run_with_sharpness_has_one():
 
 
 def test_a_drawdown_of_a_frozen_run_is_left_open():
+    drawn = {"gamma_a_drawdown": 1e-3, "gamma_b_drawdown": 1e-1}
+
     def frozen(facts, columns):
-        facts |= {"status": "frozen", "status_step": STEPS - 10}
-        facts |= {"gamma_a_drawdown": 1e-3, "gamma_b_drawdown": 1e-1}
+        facts |= {"status": "frozen", "status_step": STEPS - 10} | drawn
 
     study = build(experiment("xor", [0.5]), frozen)
-    for claim in ("thm22-margin-a", "thm22-margin-b"):
-        if claim in CLAIM:
-            assert verdicts(claim, study) == {Verdict.INCONCLUSIVE}, claim
+    going = build(experiment("xor", [0.5]), lambda facts, columns: facts.update(drawn))
+    for claim in ("thm22-gamma-a", "thm22-gamma-b"):
+        assert verdicts(claim, study) == {Verdict.INCONCLUSIVE}, claim
+        assert verdicts(claim, going) == {Verdict.VIOLATED}, claim
 
 
 def test_weights_that_rounding_held_back_contradict_no_count():
@@ -246,7 +236,3 @@ def test_data_fitted_at_step_0_are_fitted():
     (end,) = found("test-accuracy-in-the-end", study)
     assert "has not fitted" not in end.note
     assert math.isclose(end.measured, 0.05)
-
-
-def test_flavors_are_the_experiment_that_these_tests_read():
-    assert CLAIM["steepest-own-norm"].reads(FLAVORS)

@@ -8,7 +8,7 @@ import sys
 TAKE = """
 import os
 from largestep.graph.gpu_sharing import take_one
-take_one()
+take_one("auto")
 print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
 input()
 """

@@ -15,13 +15,13 @@ from largestep.common.errors import UserError
 _held = []  # locks, until this process ends
 
 
-def take_one() -> None:
-    """Restrict this process to one GPU; to be called before CUDA starts.
+def take_one(device: str) -> None:
+    """Restrict this process to one GPU, unless its device is the CPU; before CUDA starts.
 
     Changes nothing where there is no choice.
     """
     gpus = visible()
-    if len(gpus) < 2:
+    if device == "cpu" or len(gpus) < 2:
         return
     folder = Path(tempfile.gettempdir(), f"largestep-gpus-{os.getuid()}")
     # The first place on each GPU, then the second on each.

@@ -22,8 +22,7 @@ from largestep.stages.progress import Progress
 
 def run(arguments: argparse.Namespace) -> dict[str, float]:
     torch.set_num_threads(arguments.threads)
-    if arguments.device != "cpu":
-        gpu_sharing.take_one()
+    gpu_sharing.take_one(arguments.device)
     config = Config.model_validate_json(arguments.spec)
     ((name, atlas),) = config.atlases.items()
     base, device = config.experiments[atlas.of], choose_device(arguments.device)
@@ -36,10 +35,10 @@ def run(arguments: argparse.Namespace) -> dict[str, float]:
         own = hashlib.sha256(made.to_bytes()).hexdigest()  # of the file that it would have
         return (made.X, made.y, made.X_test, made.y_test), own
 
-    determinants = {"spec": arguments.spec, "data": digest, "threads": arguments.threads}
     file = base.model.weight_file
-    determinants |= {"weights": file and provenance.sha256(Path(file))}
+    determinants = {"spec": arguments.spec, "data": digest, "threads": arguments.threads}
     determinants |= {"device": device.type, "code": arguments.code}
+    determinants |= {"weights": file and provenance.sha256(Path(file))}
     checkpoint = Checkpoint(arguments.out, **determinants)
     progress = Progress(arguments.log, atlas.runs(base))
     done = mapped(name, atlas, base, samples_of, device, arguments.threads, checkpoint, progress)

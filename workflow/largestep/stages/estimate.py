@@ -65,12 +65,17 @@ def _brief(seconds: float) -> str:
     return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
 
 
+def _cores(text: str) -> int | None:
+    """As Snakemake's: a number, or all."""
+    return None if text == "all" else int(text)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--configfile", type=Path, required=True, help="the configuration")
     parser.add_argument(
         "--cores",
-        type=lambda text: None if text == "all" else int(text),
+        type=_cores,
         help="at a time; all of the machine's if not given",
     )
     parser.add_argument("--gpus", type=int, default=1, help="at a time")

@@ -17,8 +17,7 @@ from largestep.stages.command import main
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    if arguments.device != "cpu":
-        gpu_sharing.take_one()
+    gpu_sharing.take_one(arguments.device)
     X, y, _, _ = samples.read(arguments.data)
     found = geometry_rows.along(
         Experiment.model_validate_json(arguments.spec),

@@ -19,8 +19,7 @@ from largestep.stages.progress import Progress
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    if arguments.device != "cpu":
-        gpu_sharing.take_one()
+    gpu_sharing.take_one(arguments.device)
     experiment = Experiment.model_validate_json(arguments.spec)
     X, y, _, _ = samples.read(arguments.data)
     snapshots = array_file.read(arguments.snapshots)

@@ -11,25 +11,23 @@ from largestep.stages.command import main
 
 
 def run(arguments: argparse.Namespace) -> None:
-    store = Store(arguments.results / "store")
-    sizes = store.keys()
-    used = {
-        key
-        for path in arguments.results.glob("*/runs/*/*.runs.parquet")
-        for key in tables.read(path)["key"]
-    }
-    # What a result that is not made again yet will need, as far as it can be told.
-    used |= store.unfinished()
-    unused = sizes.keys() - used
-    print(f"{len(sizes)} runs, {_mib(sizes.values())}")
-    print(f"{len(unused)} of them used by no result, {_mib(sizes[key] for key in unused)}")
-    if arguments.prune:
-        with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        if arguments.prune:  # before looking, or what a run finishes meanwhile would be unused
             for lock in arguments.results.glob("*/.lock"):
-                what = f"{lock.parent}/"
-                stack.enter_context(locks.acquire_or_refuse(lock, what))
-            store.prune(keep=used)
-        print(f"deleted {len(unused)} runs")
+                stack.enter_context(locks.acquire_or_refuse(lock, f"{lock.parent}/"))
+        store = Store(arguments.results / "store")
+        sizes = store.keys()
+        used = {
+            key
+            for path in arguments.results.glob("*/runs/*/*.runs.parquet")
+            for key in tables.read(path)["key"]
+        }
+        unused = sizes.keys() - used - store.unfinished()
+        print(f"{len(sizes)} runs, {_mib(sizes.values())}")
+        print(f"{len(unused)} of them used by no result, {_mib(sizes[key] for key in unused)}")
+        if arguments.prune:
+            store.prune(keep=sizes.keys() - unused)
+            print(f"deleted {len(unused)} runs")
 
 
 def _mib(sizes) -> str:

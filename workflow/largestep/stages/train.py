@@ -25,8 +25,7 @@ from largestep.stages.progress import Progress
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
-    if arguments.device != "cpu":
-        gpu_sharing.take_one()
+    gpu_sharing.take_one(arguments.device)
     experiment = Experiment.model_validate_json(arguments.spec)
     data, device = samples.read(arguments.data), choose_device(arguments.device)
     # Compiled passes are made for fixed output weights alone.
