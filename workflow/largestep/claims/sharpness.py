@@ -87,7 +87,7 @@ def _unless_tolerance(study: Study, found: Finding) -> Finding:
     origin="extension",
     source="edge of stability; the quarter derived, where Theorem 2.2 applies",
     quantity="largest sharpness * stepsize / 2 at a recorded step of the stable phase",
-    tolerance="none",
+    tolerance="none; left open within the eigenvalue's tolerance below the bound",
     panels=("sharpness", "loss"),
     needs=(papers_method, computed),
 )
